@@ -1,0 +1,24 @@
+# Warnings, sanitizers and hardening, in one interface target.
+add_library(nightsafe_flags INTERFACE)
+target_include_directories(nightsafe_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(nightsafe_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion
+                            -Wno-missing-field-initializers>)
+if(NIGHTSAFE_WERROR)
+  target_compile_options(nightsafe_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(nightsafe_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wthread-safety>)
+endif()
+if(NIGHTSAFE_SANITIZE)
+  add_compile_options(-fsanitize=${NIGHTSAFE_SANITIZE}
+                      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${NIGHTSAFE_SANITIZE})
+endif()
+if(NIGHTSAFE_HARDEN)
+  add_compile_options(-D_GLIBCXX_ASSERTIONS -D_FORTIFY_SOURCE=2
+    -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  add_link_options(-pie -Wl,-z,relro -Wl,-z,now)
+endif()

@@ -1,0 +1,63 @@
+# One library per folder: its DEPS are its include rules.
+#   nightsafe_library(common_io SOURCES posix.cc DEPS common_base)
+function(nightsafe_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE nightsafe_flags)
+    target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_DEPS})
+    target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR})
+  endif()
+endfunction()
+
+function(nightsafe_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} nightsafe_flags)
+endfunction()
+
+#   nightsafe_test(cursor_test SOURCES cursor_test.cc DEPS common_base)
+# Each GoogleTest case is a ctest of its own; a program without any fails.
+function(nightsafe_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main
+                                        nightsafe_flags)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+    FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
+endfunction()
+
+#   nightsafe_proto(proto_format FILES a.proto DEPS ... [GRPC])
+# Messages (and with GRPC service stubs) from files below proto/.
+function(nightsafe_proto name)
+  cmake_parse_arguments(ARG "GRPC" "" "FILES;DEPS" ${ARGN})
+  set(out ${CMAKE_BINARY_DIR}/proto)
+  set(root ${CMAKE_SOURCE_DIR}/proto)
+  file(MAKE_DIRECTORY ${out})
+  set(generated "")
+  foreach(file ${ARG_FILES})
+    string(REGEX REPLACE "\\.proto$" "" stem ${file})
+    set(outputs ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    set(plugin "")
+    if(ARG_GRPC)
+      list(APPEND outputs ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      set(plugin --grpc_out=${out}
+                 --plugin=protoc-gen-grpc=${NIGHTSAFE_GRPC_PLUGIN})
+    endif()
+    add_custom_command(OUTPUT ${outputs}
+      COMMAND ${NIGHTSAFE_PROTOC} -I${root} --cpp_out=${out} ${plugin}
+              ${root}/${file}
+      DEPENDS ${root}/${file} VERBATIM)
+    list(APPEND generated ${outputs})
+  endforeach()
+  add_library(${name} STATIC ${generated})
+  target_include_directories(${name} SYSTEM PUBLIC ${out})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
