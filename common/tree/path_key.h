@@ -1,0 +1,33 @@
+// The order of entries in a snapshot: directory path, compared component by
+// component as unsigned bytes, then name. It equals walk order if a directory's
+// listing is emitted before any of its children's listings.
+#pragma once
+
+#include <compare>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace nightsafe {
+
+// `directory`: absolute path without a trailing '/'; "" is the root directory.
+struct PathKey {
+  std::string directory;
+  std::string name;  // "" only with directory "": the entry of "/" itself
+
+  friend bool operator==(const PathKey&, const PathKey&) = default;
+};
+
+std::strong_ordering ComparePaths(absl::string_view directory_a,
+                                  absl::string_view directory_b);
+std::strong_ordering operator<=>(const PathKey& a, const PathKey& b);
+
+// "/a/b" -> {"/a", "b"}; "/" -> {"", ""}. INVALID_ARGUMENT for a relative path
+// or one with "." or "..", NUL or an empty component (a trailing '/' is
+// dropped).
+absl::StatusOr<PathKey> ParsePath(absl::string_view path);
+// The inverse.
+std::string JoinPath(absl::string_view directory, absl::string_view name);
+
+}  // namespace nightsafe
