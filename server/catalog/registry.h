@@ -1,0 +1,137 @@
+// Who may do what: the server journal, replayed into memory. Vaults, hosts,
+// readers, tokens, revocations, admin keys.
+//
+// Every change is a record that is durable before the call returns.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/crypto/sealed_box.h"
+#include "common/crypto/signature.h"
+#include "common/io/file_system.h"
+#include "nightsafe/v1/format/order.pb.h"
+
+namespace nightsafe {
+
+using TokenHash = Id<struct TokenHashTag, 32>;
+// SHA-256 of a SubjectPublicKeyInfo (see common/pki).
+using KeyFingerprint = Id<struct KeyFingerprintTag, 32>;
+
+struct VaultRegistration {
+  std::string name;
+  VaultId id;
+  VerifyKey verify_key;
+  KeyId opening_key_id;
+};
+
+struct HostRegistration {
+  std::string vault;
+  std::string name;
+  uint32_t writer = 0;  // number in pack records, unique in the server
+  uint32_t host_epoch = 1;
+  std::string domain;
+  uint32_t domain_epoch = 1;
+  uint32_t domain_number = 0;  // unique in the vault, from 1
+  bool enrolled = false;
+  bool revoked = false;
+  KeyFingerprint fingerprint;  // of the active certificate's key
+  absl::Time certificate_expires;
+};
+
+struct ReaderRegistration {
+  std::string name;
+  std::vector<std::string> vaults;
+  bool enrolled = false;
+  bool revoked = false;
+  KeyFingerprint fingerprint;
+  absl::Time certificate_expires;
+};
+
+// What a token entitles to.
+struct TokenGrant {
+  bool reader = false;  // else host
+  std::string vault;    // hosts
+  std::string name;
+};
+struct IssuedCertificate {
+  std::string der;
+  absl::Time not_after;
+};
+
+class Registry {
+ public:
+  // Makes `dir`/journal with its first record. ALREADY_EXISTS if there is one.
+  static absl::Status Init(FileSystem& fs, absl::string_view dir,
+                           const ServerId& server,
+                           const VerifyKey& first_admin_key,
+                           const Clock& clock);
+  // Replays `dir`/journal. DATA_LOSS if its chain is broken, naming the place.
+  // Borrows fs and clock.
+  static absl::StatusOr<std::unique_ptr<Registry>> Open(FileSystem& fs,
+                                                        absl::string_view dir,
+                                                        const Clock& clock);
+  // As Open, but writes nothing and refuses every change.
+  static absl::StatusOr<std::unique_ptr<Registry>> OpenReadOnly(
+      FileSystem& fs, absl::string_view dir, const Clock& clock);
+  ~Registry();
+
+  const ServerId& server_id() const;
+  VerifyKey first_admin_key() const;
+
+  // ALREADY_EXISTS if name or id is taken.
+  absl::Status AddVault(const VaultRegistration& vault);
+  absl::StatusOr<VaultRegistration> FindVault(absl::string_view name) const;
+  std::vector<VaultRegistration> Vaults() const;
+
+  // Registers the host and its token, or replaces the token of a host that was
+  // never enrolled. ALREADY_EXISTS if it is enrolled, NOT_FOUND: no such vault.
+  // An empty domain means the host's own name.
+  absl::StatusOr<HostRegistration> AddHost(absl::string_view vault,
+                                           absl::string_view host,
+                                           absl::string_view domain,
+                                           const TokenHash& token,
+                                           absl::Time token_expires);
+  absl::Status AddReader(absl::string_view reader,
+                         const std::vector<std::string>& vaults,
+                         const TokenHash& token, absl::Time token_expires);
+
+  // Binds a token to a key and records the certificate that `issue` makes,
+  // durably, before returning it; for the same key again it returns the same
+  // certificate. PERMISSION_DENIED with one message for a token that is
+  // unknown, expired, or bound to another key.
+  absl::StatusOr<IssuedCertificate> UseToken(
+      ByteView token, const KeyFingerprint& key,
+      const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&
+          issue);
+
+  // Verifies the order against the admin keys, records it, obeys it. A nonce
+  // seen before: OK, nothing done.
+  absl::Status Submit(const v1::format::SignedOrder& order);
+
+  absl::StatusOr<HostRegistration> FindHost(absl::string_view vault,
+                                            absl::string_view host) const;
+  absl::StatusOr<ReaderRegistration> FindReader(absl::string_view reader) const;
+  std::vector<HostRegistration> Hosts() const;
+  std::vector<ReaderRegistration> Readers() const;
+  // Rises with every revocation: a supervisor compares it cheaply.
+  uint64_t revocations() const;
+
+ private:
+  struct State;
+  explicit Registry(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nightsafe
