@@ -20,7 +20,7 @@ function(nightsafe_program name)
 endfunction()
 
 #   nightsafe_test(cursor_test SOURCES cursor_test.cc DEPS common_base)
-# Each GoogleTest case is a ctest of its own; a program without any fails.
+# A program without a test case fails.
 function(nightsafe_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -32,6 +32,33 @@ function(nightsafe_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
     FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
+endfunction()
+
+#   nightsafe_fuzz(node SOURCES node_fuzz.cc DEPS common_tree)
+# A fuzz target (LLVMFuzzerTestOneInput) with inputs in tests/fuzz/corpus/NAME.
+# Preset fuzz links libFuzzer, for tests/fuzz/long; every other build links
+# tests/fuzz/driver.cc and runs it shortly as the test fuzz_NAME. MUST_CRASH
+# turns the verdict round: a harness that misses a planted bug fails.
+function(nightsafe_fuzz name)
+  cmake_parse_arguments(ARG "MUST_CRASH" "" "SOURCES;DEPS" ${ARGN})
+  set(program ${name}_fuzz)
+  set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  add_executable(${program} ${ARG_SOURCES})
+  target_link_libraries(${program} PRIVATE ${ARG_DEPS} nightsafe_flags)
+  if(NIGHTSAFE_FUZZ)
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    return()
+  endif()
+  target_link_libraries(${program} PRIVATE nightsafe_fuzz_driver)
+  set(run $<TARGET_FILE:${program}> --runs=20000 --seconds=30 ${corpus})
+  if(ARG_MUST_CRASH)
+    add_test(NAME fuzz_${name} COMMAND sh -c "! \"$@\" 2>&1" sh ${run})
+    set_tests_properties(fuzz_${name} PROPERTIES
+      PASS_REGULAR_EXPRESSION "input crashes the target")
+  else()
+    add_test(NAME fuzz_${name} COMMAND ${run})
+  endif()
+  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300)
 endfunction()
 
 #   nightsafe_proto(proto_format FILES a.proto DEPS ... [GRPC])
