@@ -11,10 +11,9 @@
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/crypto/domain_keys.h"
+#include "common/object/compression.h"
+#include "common/object/message.h"
 #include "common/object/object.h"
-
-struct ZSTD_CCtx_s;
-struct ZSTD_DCtx_s;
 
 namespace nightsafe {
 
@@ -42,7 +41,6 @@ inline constexpr int kDefaultCompressionLevel = 1;
 class Sealer {
  public:
   explicit Sealer(const DomainKeys& keys, int level = kDefaultCompressionLevel);
-  ~Sealer();
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
 
@@ -55,20 +53,20 @@ class Sealer {
                                     ByteView plain);
 
  private:
-  absl::Status EncodeMessage(ByteView plain, std::string& message);
+  // A view of message_.
+  absl::StatusOr<ByteView> EncodeMessage(ByteView plain);
+  absl::Status CheckCompressed(ByteView frame, ByteView plain);
   const DomainKeys& keys_;
-  const int level_;
-  ZSTD_CCtx_s* compressor_;
-  ZSTD_DCtx_s* decompressor_;
-  std::string message_;   // reused between calls
-  std::string verified_;  // reused between calls
+  Compressor compressor_;
+  Decompressor decompressor_;
+  std::string message_;   // reused between calls, never shrinks
+  std::string verified_;  // reused between calls, never shrinks
 };
 
 // One per thread. Needs no domain secret: the parent says id, key and length.
 class Opener {
  public:
-  Opener();
-  ~Opener();
+  Opener() = default;
   Opener(const Opener&) = delete;
   Opener& operator=(const Opener&) = delete;
 
@@ -78,10 +76,7 @@ class Opener {
   absl::StatusOr<std::string> Open(ByteView object, const ObjectRef& ref);
 
  private:
-  ZSTD_DCtx_s* decompressor_;
+  Decompressor decompressor_;
 };
-
-// Padmé (https://arxiv.org/abs/1806.03160): the padded length.
-uint64_t PaddedLength(uint64_t length);
 
 }  // namespace nightsafe
