@@ -1,0 +1,134 @@
+#include "client/rpc/admin_client.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+#include <utility>
+
+#include "common/base/status.h"
+#include "nightsafe/v1/admin.grpc.pb.h"
+
+namespace nightsafe {
+namespace {
+
+template <typename Request, typename Reply>
+using Method = grpc::Status (v1::Admin::Stub::*)(grpc::ClientContext*,
+                                                 const Request&, Reply*);
+
+template <typename Request, typename Reply>
+absl::StatusOr<Reply> Call(const Connection& connection,
+                           Method<Request, Reply> method,
+                           const Request& request) {
+  auto stub = v1::Admin::NewStub(connection.channel());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(120));
+  Reply reply;
+  NS_RETURN_IF_ERROR(
+      connection.ToStatus(((*stub).*method)(&context, request, &reply)));
+  return reply;
+}
+
+template <typename Message>
+std::vector<Message> ToVector(
+    google::protobuf::RepeatedPtrField<Message>& from) {
+  return {std::make_move_iterator(from.begin()),
+          std::make_move_iterator(from.end())};
+}
+
+}  // namespace
+
+absl::StatusOr<v1::GetServerReply> AdminClient::GetServer() const {
+  return Call(connection_, &v1::Admin::Stub::GetServer, v1::GetServerRequest());
+}
+
+absl::Status AdminClient::AddVault(const v1::AddVaultRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::AddVault, request).status();
+}
+
+absl::StatusOr<std::vector<v1::AdminVault>> AdminClient::ListVaults() const {
+  NS_ASSIGN_OR_RETURN(auto reply,
+                      Call(connection_, &v1::Admin::Stub::ListVaults,
+                           v1::AdminListVaultsRequest()));
+  return ToVector(*reply.mutable_vaults());
+}
+
+absl::StatusOr<v1::AddTokenReply> AdminClient::AddHost(
+    const v1::AddHostRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::AddHost, request);
+}
+
+absl::StatusOr<v1::AddTokenReply> AdminClient::AddReader(
+    const v1::AddReaderRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::AddReader, request);
+}
+
+absl::Status AdminClient::SubmitOrder(
+    const v1::format::SignedOrder& order) const {
+  v1::SubmitOrderRequest request;
+  *request.mutable_order() = order;
+  return Call(connection_, &v1::Admin::Stub::SubmitOrder, request).status();
+}
+
+absl::StatusOr<std::vector<v1::HostRecord>> AdminClient::ListHosts(
+    absl::string_view vault) const {
+  v1::ListHostsRequest request;
+  request.set_vault(std::string(vault));
+  NS_ASSIGN_OR_RETURN(auto reply,
+                      Call(connection_, &v1::Admin::Stub::ListHosts, request));
+  return ToVector(*reply.mutable_hosts());
+}
+
+absl::StatusOr<std::vector<v1::ReaderRecord>> AdminClient::ListReaders() const {
+  NS_ASSIGN_OR_RETURN(auto reply,
+                      Call(connection_, &v1::Admin::Stub::ListReaders,
+                           v1::ListReadersRequest()));
+  return ToVector(*reply.mutable_readers());
+}
+
+absl::StatusOr<std::vector<v1::AdminSnapshot>> AdminClient::ListSnapshots(
+    absl::string_view vault, absl::string_view host,
+    absl::string_view set) const {
+  auto stub = v1::Admin::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  v1::AdminListSnapshotsRequest request;
+  request.set_vault(std::string(vault));
+  request.set_host(std::string(host));
+  request.set_set(std::string(set));
+  auto stream = stub->ListSnapshots(&context, request);
+  std::vector<v1::AdminSnapshot> snapshots;
+  v1::AdminListSnapshotsReply reply;
+  while (stream->Read(&reply)) {
+    for (v1::AdminSnapshot& snapshot : *reply.mutable_snapshots()) {
+      snapshots.push_back(std::move(snapshot));
+    }
+  }
+  NS_RETURN_IF_ERROR(connection_.ToStatus(stream->Finish()));
+  return snapshots;
+}
+
+absl::Status AdminClient::Scrub(
+    absl::string_view vault,
+    const std::function<absl::Status(const v1::ScrubReply&)>& take) const {
+  auto stub = v1::Admin::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  v1::ScrubRequest request;
+  request.set_vault(std::string(vault));
+  auto stream = stub->Scrub(&context, request);
+  v1::ScrubReply reply;
+  absl::Status taken;
+  bool done = false;
+  while (taken.ok() && stream->Read(&reply)) {
+    done = reply.done();
+    taken = take(reply);
+  }
+  if (!taken.ok()) context.TryCancel();
+  const grpc::Status end = stream->Finish();
+  NS_RETURN_IF_ERROR(taken);
+  NS_RETURN_IF_ERROR(connection_.ToStatus(end));
+  if (!done) return absl::UnavailableError("the server ended the scrub early");
+  return absl::OkStatus();
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,47 @@
+// Every method of the admin service as one function; the fields are as
+// admin.proto says.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/rpc/connection.h"
+#include "nightsafe/v1/admin.pb.h"
+
+namespace nightsafe {
+
+// Thread-safe; borrows the connection (to the admin socket).
+class AdminClient {
+ public:
+  explicit AdminClient(const Connection& connection)
+      : connection_(connection) {}
+
+  absl::StatusOr<v1::GetServerReply> GetServer() const;
+  absl::Status AddVault(const v1::AddVaultRequest& request) const;
+  absl::StatusOr<std::vector<v1::AdminVault>> ListVaults() const;
+  absl::StatusOr<v1::AddTokenReply> AddHost(
+      const v1::AddHostRequest& request) const;
+  absl::StatusOr<v1::AddTokenReply> AddReader(
+      const v1::AddReaderRequest& request) const;
+  absl::Status SubmitOrder(const v1::format::SignedOrder& order) const;
+  // An empty vault: all.
+  absl::StatusOr<std::vector<v1::HostRecord>> ListHosts(
+      absl::string_view vault) const;
+  absl::StatusOr<std::vector<v1::ReaderRecord>> ListReaders() const;
+  absl::StatusOr<std::vector<v1::AdminSnapshot>> ListSnapshots(
+      absl::string_view vault, absl::string_view host,
+      absl::string_view set) const;
+  // Calls `take` for each reply until the one with `done`; an error from it
+  // ends the scrub. UNAVAILABLE if the server ends before `done`.
+  absl::Status Scrub(
+      absl::string_view vault,
+      const std::function<absl::Status(const v1::ScrubReply&)>& take) const;
+
+ private:
+  const Connection& connection_;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,238 @@
+#include "client/rpc/deposit_stream.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/limits.h"
+#include "common/base/status.h"
+#include "nightsafe/v1/deposit.grpc.pb.h"
+
+namespace nightsafe {
+namespace {
+
+constexpr uint32_t kProtocol = 1;
+
+absl::StatusOr<SnapshotId> ReadSnapshotId(const std::string& raw) {
+  auto id = SnapshotId::FromBytes(AsBytes(raw));
+  if (!id.ok()) return absl::DataLossError("reply with a bad snapshot id");
+  return *id;
+}
+
+absl::StatusOr<DepositEvent> ReadIncomplete(
+    const v1::DepositReply::Incomplete& message) {
+  const std::string& raw = message.missing();
+  if (raw.size() % ObjectId::kSize != 0 ||
+      raw.size() / ObjectId::kSize > kMaxMissingIds) {
+    return absl::DataLossError("reply with a bad list of missing objects");
+  }
+  IncompleteReply reply;
+  reply.more = message.more();
+  for (size_t at = 0; at < raw.size(); at += ObjectId::kSize) {
+    reply.missing.push_back(
+        ObjectId::FromValidBytes(AsBytes(raw).subspan(at, ObjectId::kSize)));
+  }
+  return reply;
+}
+
+absl::StatusOr<DepositEvent> ReadReply(v1::DepositReply& reply) {
+  switch (reply.message_case()) {
+    case v1::DepositReply::kWanted:
+      return WantedReply{reply.wanted().number(),
+                         std::move(*reply.mutable_wanted()->mutable_bitmap())};
+    case v1::DepositReply::kStored:
+      return StoredReply{reply.stored().upto()};
+    case v1::DepositReply::kCommitted: {
+      NS_ASSIGN_OR_RETURN(SnapshotId id,
+                          ReadSnapshotId(reply.committed().snapshot()));
+      return CommittedReply{
+          id, absl::FromUnixNanos(reply.committed().received_unix_ns()),
+          reply.committed().sequence()};
+    }
+    case v1::DepositReply::kSame: {
+      NS_ASSIGN_OR_RETURN(SnapshotId id,
+                          ReadSnapshotId(reply.same().snapshot()));
+      return SameReply{id, reply.same().domain_epoch_changed()};
+    }
+    case v1::DepositReply::kConflict: {
+      NS_ASSIGN_OR_RETURN(SnapshotId id,
+                          ReadSnapshotId(reply.conflict().snapshot()));
+      return ConflictReply{id};
+    }
+    case v1::DepositReply::kIncomplete:
+      return ReadIncomplete(reply.incomplete());
+    default:
+      return absl::DataLossError(
+          "unexpected reply; is the server of another version?");
+  }
+}
+
+DepositLimits ReadLimits(const v1::DepositReply::Opened& opened) {
+  DepositLimits limits;
+  limits.max_unanswered_offers = std::clamp<uint32_t>(
+      opened.max_unanswered_offers(), 1, uint32_t{kMaxUnansweredOffers});
+  limits.max_offer_ids =
+      std::clamp<uint32_t>(opened.max_offer_ids(), 1, uint32_t{kMaxOfferIds});
+  limits.max_message_bytes =
+      std::min<uint64_t>(opened.max_message_bytes(), kMaxMessageBytes);
+  limits.max_unanswered_put_bytes = opened.max_unanswered_put_bytes();
+  return limits;
+}
+
+}  // namespace
+
+struct DepositStream::State {
+  State(const Connection& connection_in, OnEvent on_event_in)
+      : connection(connection_in),
+        on_event(std::move(on_event_in)),
+        stub(v1::Deposit::NewStub(connection.channel())),
+        stream(stub->Session(&context)) {}
+
+  absl::Status Write(const v1::DepositRequest& request) {
+    if (!stream->Write(request)) return AwaitEnd();
+    sent_bytes += request.ByteSizeLong();
+    return absl::OkStatus();
+  }
+
+  // Why the stream ended; waits for the reader to learn it.
+  absl::Status AwaitEnd() {
+    const absl::Status status = EndStatus();
+    return status.ok() ? absl::UnavailableError("the server ended the session")
+                       : status;
+  }
+
+  absl::Status EndStatus() {
+    absl::MutexLock lock(&mutex);
+    mutex.Await(absl::Condition(
+        +[](std::optional<absl::Status>* value) { return value->has_value(); },
+        &end));
+    return *end;
+  }
+
+  // The first message, or why there is none.
+  absl::Status ReadOpened(DepositLimits& limits) {
+    v1::DepositReply reply;
+    if (!stream->Read(&reply)) {
+      absl::Status status = connection.ToStatus(stream->Finish());
+      return status.ok()
+                 ? absl::UnavailableError("the server ended the session")
+                 : status;
+    }
+    if (!reply.has_opened()) {
+      context.TryCancel();
+      (void)stream->Finish();  // the protocol error is what matters
+      return absl::DataLossError("the server did not open the session");
+    }
+    limits = ReadLimits(reply.opened());
+    return absl::OkStatus();
+  }
+
+  void ReadLoop() {
+    v1::DepositReply reply;
+    absl::Status broken;
+    while (stream->Read(&reply)) {
+      absl::StatusOr<DepositEvent> event = ReadReply(reply);
+      if (!event.ok()) {
+        broken = event.status();
+        context.TryCancel();
+        break;
+      }
+      on_event(*std::move(event));
+    }
+    absl::Status status = connection.ToStatus(stream->Finish());
+    if (!broken.ok()) status = broken;
+    {
+      absl::MutexLock lock(&mutex);
+      end = status;
+    }
+    on_event(StreamEnded{std::move(status)});
+  }
+
+  const Connection& connection;
+  const OnEvent on_event;
+  grpc::ClientContext context;
+  const std::unique_ptr<v1::Deposit::Stub> stub;
+  const std::unique_ptr<
+      grpc::ClientReaderWriter<v1::DepositRequest, v1::DepositReply>>
+      stream;
+  std::atomic<uint64_t> sent_bytes = 0;
+  absl::Mutex mutex;
+  std::optional<absl::Status> end ABSL_GUARDED_BY(mutex);
+  std::thread reader;
+};
+
+DepositStream::DepositStream(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+
+absl::StatusOr<std::unique_ptr<DepositStream>> DepositStream::Open(
+    const Connection& connection, const DepositOpen& open, OnEvent on_event) {
+  auto state = std::make_unique<State>(connection, std::move(on_event));
+  v1::DepositRequest request;
+  request.mutable_open()->set_protocol(kProtocol);
+  request.mutable_open()->set_set(open.set);
+  request.mutable_open()->set_session(std::string(open.session.text()));
+  request.mutable_open()->set_manifest_head(open.manifest_head);
+  request.mutable_open()->set_agent_version(open.agent_version);
+  // A failed write shows in ReadOpened.
+  if (state->stream->Write(request)) {
+    state->sent_bytes += request.ByteSizeLong();
+  }
+  DepositLimits limits;
+  NS_RETURN_IF_ERROR(state->ReadOpened(limits));
+  std::unique_ptr<DepositStream> stream(new DepositStream(std::move(state)));
+  stream->limits_ = limits;
+  State* borrowed = stream->state_.get();
+  borrowed->reader = std::thread([borrowed] { borrowed->ReadLoop(); });
+  return stream;
+}
+
+DepositStream::~DepositStream() {
+  Cancel();
+  state_->reader.join();
+}
+
+absl::Status DepositStream::Offer(uint64_t number,
+                                  const std::vector<ObjectId>& ids) {
+  v1::DepositRequest request;
+  request.mutable_offer()->set_number(number);
+  std::string& raw = *request.mutable_offer()->mutable_ids();
+  raw.reserve(ids.size() * ObjectId::kSize);
+  for (const ObjectId& id : ids) AppendBytes(id.view(), raw);
+  return state_->Write(request);
+}
+
+absl::Status DepositStream::Put(uint64_t number,
+                                const std::vector<absl::string_view>& objects) {
+  v1::DepositRequest request;
+  request.mutable_put()->set_number(number);
+  for (absl::string_view object : objects) {
+    request.mutable_put()->add_objects(object.data(), object.size());
+  }
+  return state_->Write(request);
+}
+
+absl::Status DepositStream::Commit(ByteView manifest) {
+  v1::DepositRequest request;
+  request.mutable_commit()->set_manifest(std::string(AsText(manifest)));
+  return state_->Write(request);
+}
+
+absl::Status DepositStream::Finish() {
+  // A failed half-close means that the stream has ended; so says `end`.
+  state_->stream->WritesDone();
+  return state_->EndStatus();
+}
+
+void DepositStream::Cancel() { state_->context.TryCancel(); }
+
+uint64_t DepositStream::sent_bytes() const { return state_->sent_bytes; }
+
+}  // namespace nightsafe

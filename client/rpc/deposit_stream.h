@@ -1,0 +1,110 @@
+// The deposit session of one stream: messages out, replies in.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/rpc/connection.h"
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
+
+namespace nightsafe {
+
+struct DepositOpen {
+  std::string set;
+  SessionId session;
+  std::string manifest_head;  // raw snapshot id, or empty
+  std::string agent_version;
+};
+
+// What the server allows; never more than the protocol's own limits.
+struct DepositLimits {
+  uint32_t max_unanswered_offers = 1;
+  uint32_t max_offer_ids = 1;
+  uint64_t max_message_bytes = 0;
+  uint64_t max_unanswered_put_bytes = 0;
+};
+
+struct WantedReply {
+  uint64_t offer = 0;
+  std::string bitmap;
+  bool wanted(size_t i) const {
+    return i / 8 < bitmap.size() && ((bitmap[i / 8] >> (i % 8)) & 1) != 0;
+  }
+};
+struct StoredReply {
+  uint64_t upto = 0;
+};
+struct CommittedReply {
+  SnapshotId snapshot;
+  absl::Time received;
+  uint64_t sequence = 0;
+};
+struct SameReply {
+  SnapshotId snapshot;
+  bool domain_epoch_changed = false;
+};
+struct ConflictReply {
+  SnapshotId snapshot;
+};
+struct IncompleteReply {
+  std::vector<ObjectId> missing;
+  bool more = false;
+};
+// The last one of every stream. OK only after Finish.
+struct StreamEnded {
+  absl::Status status;
+};
+using DepositEvent =
+    std::variant<WantedReply, StoredReply, CommittedReply, SameReply,
+                 ConflictReply, IncompleteReply, StreamEnded>;
+
+// Writes from one thread at a time; events come on a thread of the stream.
+class DepositStream {
+ public:
+  // Must not block and must not call into the stream. StreamEnded comes last,
+  // exactly once.
+  using OnEvent = std::function<void(DepositEvent)>;
+
+  // Returns when the server answered Opened. `connection` must outlive the
+  // stream. The status is as Connection::ToStatus says; no event follows then.
+  static absl::StatusOr<std::unique_ptr<DepositStream>> Open(
+      const Connection& connection, const DepositOpen& open, OnEvent on_event);
+
+  // Cancels if the stream has not ended; the last event precedes its return.
+  ~DepositStream();
+  DepositStream(const DepositStream&) = delete;
+  DepositStream& operator=(const DepositStream&) = delete;
+
+  const DepositLimits& limits() const { return limits_; }
+
+  // Each blocks while the transport is full, and returns the reason if the
+  // stream has ended.
+  absl::Status Offer(uint64_t number, const std::vector<ObjectId>& ids);
+  absl::Status Put(uint64_t number,
+                   const std::vector<absl::string_view>& objects);
+  absl::Status Commit(ByteView manifest);
+  // Tells the server that nothing follows, and waits for the end.
+  absl::Status Finish();
+  // From any thread: ends the stream with CANCELLED.
+  void Cancel();
+
+  // Bytes of all messages written so far, without transport overhead.
+  uint64_t sent_bytes() const;
+
+ private:
+  struct State;
+  explicit DepositStream(std::unique_ptr<State> state);
+  DepositLimits limits_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nightsafe
