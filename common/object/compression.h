@@ -8,27 +8,22 @@
 #include "absl/status/statusor.h"
 #include "common/base/bytes.h"
 
-struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
 namespace nightsafe {
 
-// One per thread.
 class Compressor {
  public:
-  explicit Compressor(int level);
-  ~Compressor();
-  Compressor(const Compressor&) = delete;
-  Compressor& operator=(const Compressor&) = delete;
+  explicit Compressor(int level) : level_(level) {}
 
   // Bytes that hold any result for `length` bytes of input.
   static size_t Bound(size_t length);
   // The frame's length in `out`, which has Bound(plain.size()) bytes. INTERNAL
   // if the library fails.
-  absl::StatusOr<size_t> Compress(ByteView plain, MutableBytes out);
+  absl::StatusOr<size_t> Compress(ByteView plain, MutableBytes out) const;
 
  private:
-  ZSTD_CCtx_s* context_;
+  const int level_;
 };
 
 // One per thread.

@@ -70,12 +70,12 @@ TEST(PathKey, OrderIsWalkOrder) {
 }
 
 TEST(PathKey, ComponentsEndBelowEveryByte) {
-  EXPECT_LT(ComparePaths("/a", "/a/b"), 0);
-  EXPECT_LT(ComparePaths("/a/b", "/a!"), 0);
-  EXPECT_LT(ComparePaths("/a/b", "/a\x01"), 0);
-  EXPECT_LT(ComparePaths("", "/a"), 0);
-  EXPECT_LT(ComparePaths("/a", "/\xff"), 0);
-  EXPECT_EQ(ComparePaths("/a/b", "/a/b"), 0);
+  EXPECT_TRUE(ComparePaths("/a", "/a/b") < 0);
+  EXPECT_TRUE(ComparePaths("/a/b", "/a!") < 0);
+  EXPECT_TRUE(ComparePaths("/a/b", "/a\x01") < 0);
+  EXPECT_TRUE(ComparePaths("", "/a") < 0);
+  EXPECT_TRUE(ComparePaths("/a", "/\xff") < 0);
+  EXPECT_TRUE(ComparePaths("/a/b", "/a/b") == 0);
   EXPECT_LT((PathKey{"", "z"}), (PathKey{"/a", "a"}));
   EXPECT_LT((PathKey{"/a", "a"}), (PathKey{"/a", "\xff"}));
 }
