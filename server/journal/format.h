@@ -74,11 +74,17 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(ByteView segment);
 
 // Bytes that a record takes in a segment.
 size_t FramedRecordBytes(size_t record_bytes);
+// The checksum in an encoded header. Those of the segment's records go on from
+// it, so that a record is intact in its own segment only, and no client can
+// prepare bytes that look like one.
+uint32_t SegmentSeed(ByteView encoded_header);
+
 // Appends the framed record to `out`. `append_offset` is where, in the segment,
 // the append began that this record is part of. `record` is 1 to
 // kMaxJournalRecordBytes long.
-void EncodeJournalRecord(ByteView record, uint32_t append_offset,
-                         const Hash32& chain, std::string& out);
+void EncodeJournalRecord(ByteView record, uint32_t segment_seed,
+                         uint32_t append_offset, const Hash32& chain,
+                         std::string& out);
 
 struct SegmentEnd {
   uint64_t offset = 0;

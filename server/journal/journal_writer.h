@@ -45,16 +45,15 @@ class JournalWriter {
   ~JournalWriter();
 
   // Reserves disk space so that appends of up to `record_bytes` in up to
-  // `records` records cannot fail for lack of it. RESOURCE_EXHAUSTED leaves the
-  // writer as it was.
+  // `records` records, kMaxJournalAppendBytes in all, cannot fail for lack of
+  // it. An error leaves the writer as it was.
   absl::Status Reserve(uint64_t record_bytes, size_t records = 1);
 
   // Appends all records with one sync; OK: they are durable.
   // RESOURCE_EXHAUSTED before anything was written: no space, try again later.
-  // INVALID_ARGUMENT: an empty or too long record, or too many.
-  // After any other error the records may or may not be found at the next
-  // start, and every later call is FAILED_PRECONDITION, "read-only until
-  // restarted".
+  // INVALID_ARGUMENT: an empty or too long record, or too many. If an error set
+  // failure(), the records may or may not be found at the next start, and every
+  // later call is FAILED_PRECONDITION, "read-only until restarted".
   absl::Status Append(std::span<const std::string> records);
   absl::Status Append(const std::string& record);
 
