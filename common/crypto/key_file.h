@@ -21,7 +21,8 @@ struct PassphraseCost {
 };
 
 // With an empty passphrase the file is not protected (deposit keys on a host,
-// which root can read anyway).
+// which root can read anyway). INVALID_ARGUMENT for a label of more than 200
+// bytes, not in UTF-8 or with control characters, and for a cost out of bounds.
 absl::StatusOr<std::string> EncodeRecoveryKeyFile(
     const BoxKey& key, absl::string_view label, absl::string_view passphrase,
     const PassphraseCost& cost = {});
@@ -53,6 +54,9 @@ absl::StatusOr<KeyFileSummary> DescribeKeyFile(absl::string_view text);
 
 // INVALID_ARGUMENT: not a key file, or one of another kind (says which).
 // PERMISSION_DENIED: wrong passphrase (or a changed file: they look the same).
+// DATA_LOSS: a file without passphrase is damaged. RESOURCE_EXHAUSTED: not
+// enough memory for the passphrase's hash. A passphrase for a file without one
+// is ignored.
 absl::StatusOr<BoxKey> DecodeRecoveryKeyFile(absl::string_view text,
                                              absl::string_view passphrase);
 absl::StatusOr<ReadKey> DecodeReadKeyFile(absl::string_view text,

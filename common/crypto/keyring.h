@@ -48,6 +48,9 @@ struct DepositKey {
 class Keyring {
  public:
   static Keyring Create();
+  // A change of keys: new secrets, signed by the edition that was current. At
+  // most 256 editions.
+  void AddEdition();
   // DATA_LOSS unless it is a keyring of `vault_id` whose editions are each
   // signed by the one before.
   static absl::StatusOr<Keyring> Parse(ByteView serialized,
@@ -73,6 +76,7 @@ class Keyring {
     std::string signature;
   };
   Keyring() = default;
+  absl::Status AppendParsed(const v1::format::KeyringEdition& message);
   VaultId vault_id_;
   std::vector<Edition> editions_;
   Secret32 admin_seed_;
@@ -90,7 +94,8 @@ absl::StatusOr<Keyring> OpenKeyring(ByteView sealed, const BoxKey& recovery_key,
 // The vault id a sealed keyring claims; opening checks it.
 absl::StatusOr<VaultId> SealedKeyringVault(ByteView sealed);
 
-// A new host signing pair with a certificate for it.
+// A new host signing pair with a certificate for it. `host` and `domain` must
+// be valid names, the epochs at least 1.
 DepositKey MintDepositKey(const EnrolKey& enrol, absl::string_view host,
                           uint32_t host_epoch, absl::string_view domain,
                           uint32_t domain_epoch);
