@@ -1,0 +1,230 @@
+#include "server/store/object_index.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "common/base/status.h"
+#include "server/store/index_codec.h"
+
+namespace nightsafe {
+namespace {
+
+constexpr size_t kBlockCacheBytes = 32 << 20;
+constexpr size_t kWriteBufferBytes = 16 << 20;
+constexpr double kBloomBitsPerKey = 10;
+
+// A failed write leaves RocksDB read-only; nothing is retried here.
+absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string message =
+      absl::StrCat("object index, ", what, ": ", status.ToString());
+  if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsNoSpace()) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(message);
+}
+
+ByteView ToBytes(const rocksdb::Slice& slice) {
+  return AsBytes(absl::string_view(slice.data(), slice.size()));
+}
+
+rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
+  rocksdb::Options options;
+  if (env != nullptr) options.env = env;
+  options.create_if_missing = true;
+  options.paranoid_checks = true;
+  // May drop synced batches behind a bad record without a word: start-up
+  // compares IndexState with the journal for that reason.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.write_buffer_size = kWriteBufferBytes;
+  options.max_write_buffer_number = 2;
+  options.max_background_jobs = 2;
+  options.max_open_files = 256;
+  options.compression = rocksdb::kNoCompression;  // hashes do not shrink
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 4 << 20;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+absl::Status CheckVersion(rocksdb::DB& db) {
+  const std::string key(1, static_cast<char>(IndexTable::kVersion));
+  std::string value;
+  const rocksdb::Status status = db.Get(rocksdb::ReadOptions(), key, &value);
+  if (status.IsNotFound()) {
+    return FromRocks(
+        db.Put(rocksdb::WriteOptions(), key, EncodeNumber(kIndexVersion)),
+        "write of the version");
+  }
+  NS_RETURN_IF_ERROR(FromRocks(status, "read of the version"));
+  NS_ASSIGN_OR_RETURN(uint64_t version, DecodeNumber(AsBytes(value)));
+  if (version == kIndexVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "version ", version, ", this program writes version ", kIndexVersion));
+}
+
+// Calls `take` for each key that begins with `prefix`.
+absl::Status ForEachKey(
+    rocksdb::DB& db, const std::string& prefix,
+    const std::function<absl::Status(ByteView, ByteView)>& take) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(options));
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix);
+       it->Next()) {
+    NS_RETURN_IF_ERROR(take(ToBytes(it->key()), ToBytes(it->value())));
+  }
+  return FromRocks(it->status(), "scan");
+}
+
+absl::StatusOr<uint64_t> ReadNumber(rocksdb::DB& db, const std::string& key) {
+  std::string value;
+  const rocksdb::Status status = db.Get(rocksdb::ReadOptions(), key, &value);
+  if (status.IsNotFound()) return uint64_t{0};
+  NS_RETURN_IF_ERROR(FromRocks(status, "read"));
+  return DecodeNumber(AsBytes(value));
+}
+
+}  // namespace
+
+ObjectIndex::ObjectIndex(std::unique_ptr<rocksdb::Env> env,
+                         std::unique_ptr<rocksdb::DB> db)
+    : env_(std::move(env)), db_(std::move(db)) {}
+
+ObjectIndex::~ObjectIndex() = default;
+
+absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenDatabase(
+    std::unique_ptr<rocksdb::Env> env, absl::string_view directory) {
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status opened = rocksdb::DB::Open(
+      DatabaseOptions(env.get()), std::string(directory), &raw);
+  std::unique_ptr<rocksdb::DB> db(raw);
+  absl::Status status = FromRocks(opened, "open");
+  if (status.ok()) status = CheckVersion(*db);
+  if (!status.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        directory, " cannot be used: ", status.message(),
+        "; it is derived data: run `nightsafed rebuild` on the data directory "
+        "to make it again"));
+  }
+  return std::unique_ptr<ObjectIndex>(
+      new ObjectIndex(std::move(env), std::move(db)));
+}
+
+absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(
+    absl::string_view directory) {
+  return OpenDatabase(nullptr, directory);
+}
+
+absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenInMemory() {
+  return OpenDatabase(std::unique_ptr<rocksdb::Env>(
+                          rocksdb::NewMemEnv(rocksdb::Env::Default())),
+                      "/index");
+}
+
+absl::Status ObjectIndex::Destroy(absl::string_view directory) {
+  return FromRocks(
+      rocksdb::DestroyDB(std::string(directory), rocksdb::Options()),
+      "removal");
+}
+
+bool ObjectIndex::IsAbsent(absl::string_view directory) {
+  const std::string current = absl::StrCat(directory, "/CURRENT");
+  return rocksdb::Env::Default()->FileExists(current).IsNotFound();
+}
+
+absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectIndex::Find(
+    const VaultId& vault, uint32_t domain_number,
+    std::span<const ObjectId> ids) const {
+  std::vector<std::string> keys;
+  keys.reserve(ids.size());
+  for (const ObjectId& id : ids) {
+    keys.push_back(ObjectKey(vault, domain_number, id));
+  }
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(),
+                slices.size(), slices.data(), values.data(), statuses.data());
+  std::vector<std::optional<ObjectLocation>> found(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    NS_RETURN_IF_ERROR(FromRocks(statuses[i], "lookup"));
+    NS_ASSIGN_OR_RETURN(found[i], DecodeLocation(ToBytes(values[i])));
+  }
+  return found;
+}
+
+absl::Status ObjectIndex::Write(const VaultId& vault, const IndexBatch& batch,
+                                bool sync) {
+  rocksdb::WriteBatch writes;
+  for (const IndexEntry& entry : batch.objects) {
+    writes.Put(ObjectKey(vault, entry.domain_number, entry.id),
+               EncodeLocation(entry.location));
+  }
+  for (const auto& [domain_number, id] : batch.erased) {
+    writes.Delete(ObjectKey(vault, domain_number, id));
+  }
+  for (const auto& [pack, length] : batch.indexed_lengths) {
+    writes.Put(PackKey(vault, pack), EncodeNumber(length));
+  }
+  if (batch.journal_records) {
+    writes.Put(IndexPrefix(IndexTable::kJournal, vault),
+               EncodeNumber(*batch.journal_records));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return FromRocks(db_->Write(options, &writes), "write");
+}
+
+absl::StatusOr<IndexState> ObjectIndex::State(const VaultId& vault) const {
+  IndexState state;
+  NS_ASSIGN_OR_RETURN(
+      state.journal_records,
+      ReadNumber(*db_, IndexPrefix(IndexTable::kJournal, vault)));
+  NS_RETURN_IF_ERROR(ForEachKey(
+      *db_, IndexPrefix(IndexTable::kPack, vault),
+      [&](ByteView key, ByteView value) -> absl::Status {
+        NS_ASSIGN_OR_RETURN(PackId pack, DecodePackKey(key));
+        NS_ASSIGN_OR_RETURN(state.indexed_lengths[pack], DecodeNumber(value));
+        return absl::OkStatus();
+      }));
+  return state;
+}
+
+absl::Status ObjectIndex::ForEach(
+    const VaultId& vault,
+    const std::function<absl::Status(const IndexEntry&)>& take) const {
+  return ForEachKey(*db_, IndexPrefix(IndexTable::kObject, vault),
+                    [&](ByteView key, ByteView value) -> absl::Status {
+                      NS_ASSIGN_OR_RETURN(IndexEntry entry,
+                                          DecodeEntry(key, value));
+                      return take(entry);
+                    });
+}
+
+absl::Status ObjectIndex::Erase(const VaultId& vault) {
+  rocksdb::WriteBatch writes;
+  for (IndexTable table :
+       {IndexTable::kObject, IndexTable::kPack, IndexTable::kJournal}) {
+    const std::string begin = IndexPrefix(table, vault);
+    // Every key with this prefix is at most 52 bytes longer.
+    const std::string end = begin + std::string(64, '\xff');
+    writes.DeleteRange(begin, end);
+  }
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return FromRocks(db_->Write(options, &writes), "erasure");
+}
+
+}  // namespace nightsafe
