@@ -26,7 +26,10 @@ TEST(Text, NamesCannotActOnATerminal) {
   EXPECT_EQ(ShowName("line\nbreak"), "line\\x0abreak");
   EXPECT_EQ(ShowName("\xff\xfe"), "\\xff\\xfe");
   EXPECT_EQ(ShowName("\xc2\x9b"), "\\xc2\\x9b");
-  EXPECT_EQ(ShowName("\xe2\x80\xae" "exe"), "\\xe2\\x80\\xae" "exe");
+  EXPECT_EQ(ShowName("\xe2\x80\xae"
+                     "exe"),
+            "\\xe2\\x80\\xae"
+            "exe");
   EXPECT_EQ(ShowName("\xc3"), "\\xc3");
 }
 
