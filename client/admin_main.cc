@@ -1,0 +1,23 @@
+// nightsafe-admin: the admin's program.
+
+#include "client/cli/admin_commands.h"
+#include "common/crypto/random.h"
+
+int main(int argc, char** argv) {
+  using namespace nightsafe;
+  InitCrypto();
+  Program program(
+      "Administers a Nightsafe server: lets hosts and readers in, revokes "
+      "them, "
+      "lists and checks what is stored.",
+      "nightsafe-admin");
+  AdminOptions options;
+  options.AddTo(&program.app());
+  AddSetupCommand(program, options);
+  AddVaultCommands(program, options);
+  AddHostCommands(program, options);
+  AddReaderCommands(program, options);
+  AddSnapshotCommands(program, options);
+  AddScrubCommand(program, options);
+  return program.Main(argc, argv);
+}

@@ -1,0 +1,17 @@
+// The commands of nightsafe-admin. Each function adds its commands to the
+// program; `options` outlives it.
+#pragma once
+
+#include "client/cli/admin_options.h"
+#include "client/terminal/command.h"
+
+namespace nightsafe {
+
+void AddSetupCommand(Program& program, AdminOptions& options);
+void AddVaultCommands(Program& program, AdminOptions& options);
+void AddHostCommands(Program& program, AdminOptions& options);
+void AddReaderCommands(Program& program, AdminOptions& options);
+void AddSnapshotCommands(Program& program, AdminOptions& options);
+void AddScrubCommand(Program& program, AdminOptions& options);
+
+}  // namespace nightsafe

@@ -1,0 +1,16 @@
+#include "client/cli/commands.h"
+#include "client/terminal/places.h"
+
+namespace nightsafe {
+
+void ClientOptions::AddTo(CLI::App* app) {
+  config_directory = ConfigDirectory();
+  state_directory = StateDirectory();
+  app->add_option("--config-dir", config_directory, "where credentials are")
+      ->capture_default_str();
+  app->add_option("--state-dir", state_directory,
+                  "where the agent keeps its indexes")
+      ->capture_default_str();
+}
+
+}  // namespace nightsafe

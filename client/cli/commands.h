@@ -1,0 +1,23 @@
+// The commands of nightsafe; each function adds its own to the program.
+#pragma once
+
+#include <string>
+
+#include "client/terminal/command.h"
+
+namespace nightsafe {
+
+// Options before the command; outlive the program's run.
+struct ClientOptions {
+  std::string config_directory;  // --config-dir
+  std::string state_directory;   // --state-dir
+
+  void AddTo(CLI::App* app);
+};
+
+void AddEnrolCommand(Program& program, const ClientOptions& options);
+void AddKeyCommands(Program& program);
+void AddVaultCreateCommand(Program& program);
+void AddRefusalsCommand(Program& program, const ClientOptions& options);
+
+}  // namespace nightsafe

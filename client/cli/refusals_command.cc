@@ -1,0 +1,50 @@
+// nightsafe refusals
+
+#include "client/cli/commands.h"
+#include "client/credential/credential.h"
+#include "client/rpc/connection.h"
+#include "client/rpc/refusal_probe.h"
+#include "common/base/status.h"
+
+namespace nightsafe {
+namespace {
+
+absl::StatusOr<ExitCode> Run(const ClientOptions& client) {
+  NS_ASSIGN_OR_RETURN(
+      Credential credential,
+      LoadCredential(*NewPosixFileSystem(),
+                     CredentialDirectory(client.config_directory,
+                                         CredentialRole::kHost, "")));
+  ConnectionOptions options;
+  options.address = credential.server_address;
+  options.server = credential.server_id;
+  options.ca_certificate_pem = credential.ca_certificate_pem;
+  options.client_key_pem = credential.private_key_pem;
+  options.client_certificate_pem = credential.certificate_pem;
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection,
+                      Connection::Open(options, SystemClock()));
+  size_t refused = 0;
+  const std::vector<ProbedMethod> methods = ProbeForeignMethods(*connection);
+  for (const ProbedMethod& method : methods) {
+    refused += method.refused() ? 1 : 0;
+    std::printf("%-8s %-42s %s\n", method.refused() ? "refused" : "ALLOWED",
+                method.path.c_str(),
+                absl::StatusCodeToString(method.answer.code()).c_str());
+    if (absl::IsUnavailable(method.answer)) return method.answer;
+  }
+  std::printf("%zu of %zu methods that a host must not call are refused\n",
+              refused, methods.size());
+  return refused == methods.size() ? kExitOk : kExitFailure;
+}
+
+}  // namespace
+
+void AddRefusalsCommand(Program& program, const ClientOptions& client) {
+  CLI::App* command = program.AddCommand(
+      "refusals",
+      "Try, with this host's credential, every method that reads or "
+      "administers; each must be refused");
+  program.OnRun(command, [&client] { return Run(client); });
+}
+
+}  // namespace nightsafe
