@@ -9,7 +9,6 @@ namespace {
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kDenied = absl::StatusCode::kPermissionDenied;
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr PassphraseCost kCheap = {.memory_bytes = 8 << 10, .passes = 1};
 constexpr absl::string_view kPassphrase = "correct horse";
 

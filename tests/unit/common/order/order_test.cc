@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "common/crypto/blake3.h"
+#include "tests/support/source_files.h"
 
 namespace nightsafe {
 namespace {
@@ -119,6 +121,31 @@ TEST(Order, TakesOrdersAboutTheServerItself) {
   order.clear_vault();
   order.mutable_add_admin_key()->set_public_key(std::string(32, 'k'));
   EXPECT_EQ(f.Code(SignOrder(f.admin, order)), absl::StatusCode::kOk);
+}
+
+TEST(Order, FollowsTheWorkedExample) {
+  std::map<std::string, std::string> example =
+      ReadFormatExample("common/order/FORMAT.md");
+  const SigningKey admin = SigningKey::FromSeed(
+      *Secret32::FromBytes(AsBytes(example["admin signing seed"])));
+  const ServerId server = *ServerId::FromBytes(AsBytes(example["server id"]));
+  EXPECT_EQ(HexEncode(admin.verify_key().view()),
+            HexEncode(AsBytes(example["admin verify key"])));
+  EXPECT_TRUE(CheckServerId(server, admin.verify_key()).ok());
+  Order order;
+  order.set_server_id(example["server id"]);
+  order.set_vault("main");
+  order.set_nonce(std::string(16, '\x0a'));
+  order.set_issued_unix_ns(1700000000000000000);
+  order.mutable_revoke_host()->set_host("web1");
+  const SignedOrder signed_order = SignOrder(admin, order);
+  EXPECT_EQ(HexEncode(AsBytes(signed_order.order())),
+            HexEncode(AsBytes(example["order"])));
+  EXPECT_EQ(HexEncode(AsBytes(signed_order.admin_key_id())),
+            HexEncode(AsBytes(example["admin key id"])));
+  EXPECT_EQ(HexEncode(AsBytes(signed_order.signature())),
+            HexEncode(AsBytes(example["signature"])));
+  EXPECT_TRUE(VerifyOrder(signed_order, admin.verify_key(), server).ok());
 }
 
 TEST(ServerId, BelongsToTheAdminKeyItWasMadeWith) {
