@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -11,12 +10,10 @@
 #include "common/crypto/domain_keys.h"
 #include "common/object/sealer.h"
 #include "common/tree/extent.h"
+#include "common/tree/node_draft.h"
 #include "common/tree/path_key.h"
 
 namespace nightsafe {
-
-// Takes each finished node, children before parents. An error ends the build.
-using NodeSink = std::function<absl::Status(SealedObject)>;
 
 class TreeBuilder {
  public:
@@ -26,11 +23,14 @@ class TreeBuilder {
 
   // The next entry: `entry` is a serialised format.Entry whose name is
   // key.name. `file_bytes` is its size_bytes if it is a regular file, else 0.
-  // INVALID_ARGUMENT if keys do not rise.
+  // `extents` add up to size_bytes for a regular file that could be read; any
+  // other entry has none. INVALID_ARGUMENT if keys do not rise or a cursor
+  // would refuse the entry.
   absl::Status Add(const PathKey& key, absl::string_view entry,
                    uint64_t file_bytes, const FileExtents& extents);
 
-  // The root, after which the builder is spent. At least one entry was added.
+  // The root, after which the builder is spent. FAILED_PRECONDITION if no entry
+  // was added. After an error of Add or the sink the builder is spent, too.
   absl::StatusOr<ObjectRef> Finish();
 
  private:

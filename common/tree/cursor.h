@@ -4,39 +4,21 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/object/sealer.h"
+#include "common/tree/entry.h"
 #include "common/tree/extent.h"
+#include "common/tree/node.h"
 #include "common/tree/path_key.h"
-#include "nightsafe/v1/format/entry.pb.h"
 
 namespace nightsafe {
 
-// A node: refs as its object's header lists them, and its opened plaintext.
-struct FetchedNode {
-  std::vector<ObjectId> refs;
-  std::string plain;
-};
-// Implementations fetch, verify and open; they may cache and read ahead. Errors
-// pass through the cursor unchanged.
-using NodeFetch = std::function<absl::StatusOr<FetchedNode>(const ObjectRef&)>;
-
-struct TreeEntry {
-  PathKey key;
-  v1::format::Entry entry;
-  std::string entry_bytes;  // as stored
-  // Inline extents; a file with more has `subtree` instead (see ReadExtents).
-  FileExtents extents;
-  std::optional<ObjectRef> subtree;
-};
-
 // Not thread-safe. DATA_LOSS for any node that breaks the format: bad names,
 // entries out of order or outside what the parent claimed, extents outside
-// their object, depth over 64.
+// their object, depth over 64. After an error the position is unchanged, so a
+// call may be tried again.
 class TreeCursor {
  public:
   TreeCursor(const ObjectRef& root, NodeFetch fetch);
@@ -55,7 +37,8 @@ class TreeCursor {
 };
 
 // Calls `take` with each extent of the file in order, wherever they are kept.
-// DATA_LOSS unless they add up to entry.size_bytes (0 for an unreadable entry).
+// DATA_LOSS unless they add up to entry.size_bytes (0 for an unreadable entry);
+// never takes more than that.
 absl::Status ReadExtents(
     const TreeEntry& entry, const NodeFetch& fetch,
     const std::function<absl::Status(const FileExtent&)>& take);
