@@ -87,7 +87,7 @@ class Registry {
       FileSystem& fs, absl::string_view dir, const Clock& clock);
   ~Registry();
 
-  const ServerId& server_id() const;
+  ServerId server_id() const;
   VerifyKey first_admin_key() const;
 
   // ALREADY_EXISTS if name or id is taken.
@@ -96,8 +96,9 @@ class Registry {
   std::vector<VaultRegistration> Vaults() const;
 
   // Registers the host and its token, or replaces the token of a host that was
-  // never enrolled. ALREADY_EXISTS if it is enrolled, NOT_FOUND: no such vault.
-  // An empty domain means the host's own name.
+  // never enrolled. ALREADY_EXISTS if it is enrolled or revoked, NOT_FOUND: no
+  // such vault. An empty domain means the host's own name; another host's is
+  // INVALID_ARGUMENT.
   absl::StatusOr<HostRegistration> AddHost(absl::string_view vault,
                                            absl::string_view host,
                                            absl::string_view domain,
@@ -110,7 +111,8 @@ class Registry {
   // Binds a token to a key and records the certificate that `issue` makes,
   // durably, before returning it; for the same key again it returns the same
   // certificate. PERMISSION_DENIED with one message for a token that is
-  // unknown, expired, or bound to another key.
+  // unknown, expired, bound to another key, or of a revoked principal. `issue`
+  // is called under the registry's lock.
   absl::StatusOr<IssuedCertificate> UseToken(
       ByteView token, const KeyFingerprint& key,
       const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&

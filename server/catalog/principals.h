@@ -1,0 +1,92 @@
+// What the server journal says, in memory: vaults, hosts, readers, tokens,
+// admin keys. No I/O and no clock.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "nightsafe/v1/format/journal.pb.h"
+#include "server/catalog/registry.h"
+
+namespace nightsafe {
+
+struct TokenState {
+  TokenGrant grant;
+  absl::Time expires;
+  bool used = false;
+  KeyFingerprint key;             // once used
+  IssuedCertificate certificate;  // once used
+};
+
+// A value: a copy can be tried on and thrown away. Thread-compatible.
+class Principals {
+ public:
+  // Carries out one record, or changes nothing. Orders are verified against the
+  // admin keys known so far, so a record that no admin signed is not obeyed.
+  // Errors: as Registry's calls have them; INVALID_ARGUMENT for a record that
+  // no server writes.
+  absl::Status Apply(const v1::format::ServerRecord& record);
+
+  bool initialized() const { return !server_.IsZero(); }
+  const ServerId& server() const { return server_; }
+  const VerifyKey& first_admin_key() const { return first_admin_key_; }
+  uint64_t revocations() const { return revocations_; }
+  const std::vector<VaultRegistration>& vaults() const { return vaults_; }
+
+  // Null if there is none.
+  const VaultRegistration* FindVault(absl::string_view name) const;
+  const HostRegistration* FindHost(absl::string_view vault,
+                                   absl::string_view host) const;
+  const ReaderRegistration* FindReader(absl::string_view reader) const;
+  // Null also for a token that was replaced, or whose principal is revoked.
+  const TokenState* FindToken(const TokenHash& token) const;
+  std::vector<HostRegistration> Hosts() const;
+  std::vector<ReaderRegistration> Readers() const;
+
+  // INVALID_ARGUMENT, PERMISSION_DENIED; whether it was obeyed before is not
+  // looked at.
+  absl::StatusOr<v1::format::Order> Verify(
+      const v1::format::SignedOrder& order) const;
+  bool HasSeen(const std::string& nonce) const { return nonces_.count(nonce); }
+
+  // Numbers that a new host would get.
+  uint32_t NextWriter() const { return last_writer_ + 1; }
+  uint32_t NextDomainNumber(absl::string_view vault) const;
+
+ private:
+  using ServerRecord = v1::format::ServerRecord;
+  using HostKey = std::pair<std::string, std::string>;  // vault, host
+
+  absl::Status ApplyInit(const ServerRecord::Init& init);
+  absl::Status ApplyVault(const ServerRecord::VaultAdded& added);
+  absl::Status ApplyPrincipal(const ServerRecord::PrincipalAdded& added);
+  absl::Status ApplyHost(const ServerRecord::PrincipalAdded& added);
+  absl::Status ApplyReader(const ServerRecord::PrincipalAdded& added);
+  absl::Status ApplyTokenIssued(const ServerRecord::TokenIssued& issued);
+  absl::Status ApplyTokenUsed(const ServerRecord::TokenUsed& used);
+  absl::Status ApplyRevoked(const v1::format::SignedOrder& signed_order);
+  absl::Status ApplyAdminKey(const v1::format::SignedOrder& signed_order);
+  absl::Status CheckDomain(const ServerRecord::PrincipalAdded& added) const;
+  absl::Status CheckNewHost(const ServerRecord::PrincipalAdded& added) const;
+  bool IsRevoked(const TokenGrant& grant) const;
+
+  ServerId server_;
+  VerifyKey first_admin_key_;
+  std::map<KeyId, VerifyKey> admin_keys_;
+  std::vector<VaultRegistration> vaults_;
+  std::map<HostKey, HostRegistration> hosts_;
+  std::map<std::string, ReaderRegistration> readers_;
+  std::map<TokenHash, TokenState> tokens_;
+  std::set<std::string> nonces_;
+  uint32_t last_writer_ = 0;
+  uint64_t revocations_ = 0;
+};
+
+}  // namespace nightsafe

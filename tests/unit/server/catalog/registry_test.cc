@@ -1,0 +1,279 @@
+#include "server/catalog/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/crypto/blake3.h"
+#include "common/crypto/random.h"
+#include "common/io/durable_file.h"
+#include "common/order/order.h"
+#include "tests/support/faulty_file_system.h"
+#include "tests/support/temporary_directory.h"
+
+namespace nightsafe {
+namespace {
+
+using v1::format::Order;
+
+class StoppedClock final : public Clock {
+ public:
+  absl::Time Now() const override { return now; }
+  absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+};
+
+class RegistryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    InitCrypto();
+    ASSERT_TRUE(
+        Registry::Init(fs_, Dir(), server_, admin_.verify_key(), clock_).ok());
+    Reopen();
+    ASSERT_TRUE(registry_->AddVault(MakeVault("home", 1)).ok());
+  }
+
+  std::string Dir() const { return directory_.Path("server"); }
+  void Reopen() {
+    registry_.reset();
+    auto registry = Registry::Open(fs_, Dir(), clock_);
+    ASSERT_TRUE(registry.ok()) << registry.status();
+    registry_ = *std::move(registry);
+  }
+  static VaultRegistration MakeVault(const std::string& name, uint8_t number) {
+    VaultRegistration vault{.name = name};
+    vault.id.bytes.fill(std::byte{number});
+    vault.verify_key.bytes.fill(std::byte{2});
+    vault.opening_key_id.bytes.fill(std::byte{3});
+    return vault;
+  }
+  static TokenHash HashToken(absl::string_view token) {
+    return TokenHash::FromValidBytes(HashOf(AsBytes(token)));
+  }
+  static KeyFingerprint Key(uint8_t number) {
+    KeyFingerprint key;
+    key.bytes.fill(std::byte{number});
+    return key;
+  }
+  absl::StatusOr<HostRegistration> AddHost(const std::string& host,
+                                           absl::string_view token,
+                                           const std::string& domain = "") {
+    return registry_->AddHost("home", host, domain, HashToken(token),
+                              clock_.now + absl::Hours(1));
+  }
+  absl::StatusOr<IssuedCertificate> Use(absl::string_view token,
+                                        const KeyFingerprint& key) {
+    return registry_->UseToken(
+        AsBytes(token), key,
+        [this](const TokenGrant& grant) -> absl::StatusOr<IssuedCertificate> {
+          ++issued_;
+          return IssuedCertificate{
+              .der = absl::StrCat("cert ", issued_, " for ", grant.vault, "/",
+                                  grant.name, grant.reader ? " reader" : ""),
+              .not_after = clock_.now + absl::Hours(8760)};
+        });
+  }
+  Order NewOrder() {
+    Order order;
+    order.set_server_id(std::string(server_.text()));
+    order.set_nonce(std::string(RandomId<SessionId>().text()));
+    order.set_issued_unix_ns(absl::ToUnixNanos(clock_.now));
+    return order;
+  }
+  Order Revoke(const std::string& host) {
+    Order order = NewOrder();
+    order.set_vault("home");
+    order.mutable_revoke_host()->set_host(host);
+    return order;
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<FileSystem> posix_ = NewPosixFileSystem();
+  FaultyFileSystem fs_{*posix_};
+  StoppedClock clock_;
+  const SigningKey admin_ = SigningKey::Generate();
+  const ServerId server_ = MakeServerId(admin_.verify_key());
+  std::unique_ptr<Registry> registry_;
+  int issued_ = 0;
+};
+
+TEST_F(RegistryTest, RemembersItsServerAndRefusesASecondInit) {
+  EXPECT_EQ(registry_->server_id(), server_);
+  EXPECT_EQ(registry_->first_admin_key(), admin_.verify_key());
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      Registry::Init(fs_, Dir(), server_, admin_.verify_key(), clock_)));
+  EXPECT_FALSE(Registry::Init(fs_, directory_.Path("other"), server_,
+                              SigningKey::Generate().verify_key(), clock_)
+                   .ok());
+}
+
+TEST_F(RegistryTest, VaultNamesAndIdsAreUnique) {
+  EXPECT_TRUE(absl::IsAlreadyExists(registry_->AddVault(MakeVault("home", 9))));
+  EXPECT_TRUE(absl::IsAlreadyExists(registry_->AddVault(MakeVault("two", 1))));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(registry_->AddVault(MakeVault("../x", 4))));
+  ASSERT_TRUE(registry_->AddVault(MakeVault("work", 2)).ok());
+  Reopen();
+  EXPECT_EQ(registry_->Vaults().size(), 2u);
+  EXPECT_EQ(registry_->FindVault("work")->id, MakeVault("work", 2).id);
+  EXPECT_TRUE(absl::IsNotFound(registry_->FindVault("none").status()));
+}
+
+TEST_F(RegistryTest, HostsGetWriterAndDomainNumbers) {
+  ASSERT_TRUE(registry_->AddVault(MakeVault("work", 2)).ok());
+  const HostRegistration web1 = AddHost("web1", "t1").value();
+  EXPECT_EQ(web1.writer, 1u);
+  EXPECT_EQ(web1.domain_number, 1u);
+  EXPECT_EQ(web1.domain, "web1");
+  EXPECT_EQ(AddHost("web2", "t2", "apart")->domain, "apart");
+  Reopen();
+  const HostRegistration other =
+      registry_->AddHost("work", "web1", "", HashToken("t3"), clock_.now)
+          .value();
+  EXPECT_EQ(other.writer, 3u);
+  EXPECT_EQ(other.domain_number, 1u);
+  EXPECT_EQ(registry_->FindHost("home", "web2")->domain_number, 2u);
+  EXPECT_EQ(registry_->Hosts().size(), 3u);
+  EXPECT_TRUE(absl::IsNotFound(
+      registry_->AddHost("none", "a", "", HashToken("t4"), clock_.now)
+          .status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(AddHost("a/b", "t5").status()));
+}
+
+TEST_F(RegistryTest, SharedDomainIsReservedNotOffered) {
+  ASSERT_TRUE(AddHost("web1", "t1").ok());
+  for (const auto& status : {AddHost("web2", "t2", "web1").status(),
+                             AddHost("web1", "t3", "x").status()}) {
+    EXPECT_FALSE(status.ok());
+  }
+  ASSERT_TRUE(AddHost("web3", "t4", "web4").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(AddHost("web4", "t5").status()));
+  EXPECT_EQ(registry_->Hosts().size(), 2u);
+}
+
+TEST_F(RegistryTest, TokenBindsToOneKeyForEver) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  const IssuedCertificate first = Use("token", Key(1)).value();
+  EXPECT_EQ(first.der, "cert 1 for home/web1");
+  Reopen();
+  clock_.now += absl::Hours(48);  // the token has expired, its key has not
+  const IssuedCertificate again = Use("token", Key(1)).value();
+  EXPECT_EQ(again.der, first.der);
+  EXPECT_EQ(again.not_after, first.not_after);
+  EXPECT_EQ(issued_, 1);
+  EXPECT_TRUE(absl::IsPermissionDenied(Use("token", Key(2)).status()));
+  const HostRegistration host = registry_->FindHost("home", "web1").value();
+  EXPECT_TRUE(host.enrolled);
+  EXPECT_EQ(host.fingerprint, Key(1));
+  EXPECT_EQ(host.certificate_expires, first.not_after);
+  EXPECT_TRUE(absl::IsAlreadyExists(AddHost("web1", "more").status()));
+}
+
+TEST_F(RegistryTest, BadTokensLookAlike) {
+  ASSERT_TRUE(AddHost("used", "used").ok());
+  ASSERT_TRUE(Use("used", Key(1)).ok());
+  ASSERT_TRUE(AddHost("expired", "expired").ok());
+  ASSERT_TRUE(AddHost("replaced", "replaced").ok());
+  ASSERT_TRUE(AddHost("replaced", "new").ok());
+  clock_.now += absl::Hours(1);
+  const absl::Status unknown = Use("unknown", Key(1)).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(unknown));
+  EXPECT_EQ(Use("used", Key(2)).status(), unknown);
+  EXPECT_EQ(Use("expired", Key(2)).status(), unknown);
+  EXPECT_EQ(Use("replaced", Key(2)).status(), unknown);
+  EXPECT_EQ(issued_, 1);
+}
+
+TEST_F(RegistryTest, CertificateLeavesOnlyWhenItsRecordIsDurable) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  fs_.Inject({.status = absl::UnavailableError("EIO"),
+              .operation = FileOperation::kSync});
+  EXPECT_TRUE(absl::IsUnavailable(Use("token", Key(1)).status()));
+  EXPECT_FALSE(registry_->FindHost("home", "web1")->enrolled);
+  EXPECT_TRUE(absl::IsFailedPrecondition(AddHost("web2", "t").status()));
+  Reopen();
+  // The record may have reached the disk; then its certificate is the one.
+  EXPECT_TRUE(Use("token", Key(1)).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(Use("token", Key(2)).status()));
+}
+
+TEST_F(RegistryTest, ReadersAreOfExistingVaults) {
+  const absl::Time expires = clock_.now + absl::Hours(1);
+  EXPECT_TRUE(absl::IsNotFound(
+      registry_->AddReader("ann", {"none"}, HashToken("r"), expires)));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      registry_->AddReader("ann", {}, HashToken("r"), expires)));
+  ASSERT_TRUE(
+      registry_->AddReader("ann", {"home"}, HashToken("r"), expires).ok());
+  EXPECT_EQ(Use("r", Key(5))->der, "cert 1 for /ann reader");
+  Reopen();
+  const ReaderRegistration ann = registry_->FindReader("ann").value();
+  EXPECT_TRUE(ann.enrolled);
+  EXPECT_EQ(ann.vaults, std::vector<std::string>{"home"});
+  EXPECT_EQ(registry_->Readers().size(), 1u);
+  EXPECT_TRUE(absl::IsNotFound(registry_->FindReader("bob").status()));
+}
+
+TEST_F(RegistryTest, RevocationIsSignedCountedAndFinal) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  ASSERT_TRUE(Use("token", Key(1)).ok());
+  const auto order = SignOrder(admin_, Revoke("web1"));
+  ASSERT_TRUE(registry_->Submit(order).ok());
+  ASSERT_TRUE(registry_->Submit(order).ok());  // the same nonce: nothing
+  Reopen();
+  EXPECT_EQ(registry_->revocations(), 1u);
+  EXPECT_TRUE(registry_->FindHost("home", "web1")->revoked);
+  EXPECT_TRUE(absl::IsPermissionDenied(Use("token", Key(1)).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(AddHost("web1", "fresh").status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(registry_->Submit(SignOrder(admin_, Revoke("nobody")))));
+}
+
+TEST_F(RegistryTest, RevokedHostCannotEnrolWithAnOldToken) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, Revoke("web1"))).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(Use("token", Key(1)).status()));
+  EXPECT_EQ(issued_, 0);
+}
+
+TEST_F(RegistryTest, OnlyAdminKeysGiveOrders) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  const SigningKey second = SigningKey::Generate();
+  const auto order = SignOrder(second, Revoke("web1"));
+  EXPECT_TRUE(absl::IsPermissionDenied(registry_->Submit(order)));
+  Order add = NewOrder();
+  add.mutable_add_admin_key()->set_public_key(
+      std::string(second.verify_key().text()));
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(registry_->Submit(SignOrder(second, add))));
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, add)).ok());
+  Reopen();
+  EXPECT_TRUE(registry_->Submit(order).ok());
+  EXPECT_TRUE(registry_->FindHost("home", "web1")->revoked);
+
+  Order foreign = Revoke("web1");
+  foreign.set_server_id(std::string(ServerId::kSize, 'x'));
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(registry_->Submit(SignOrder(admin_, foreign))));
+}
+
+TEST_F(RegistryTest, ReadOnlySeesEverythingAndWritesNothing) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  const uint64_t calls = fs_.mutating_calls();
+  auto registry = Registry::OpenReadOnly(fs_, Dir(), clock_).value();
+  EXPECT_EQ(registry->Hosts().size(), 1u);
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(registry->AddVault(MakeVault("work", 2))));
+  EXPECT_EQ(fs_.mutating_calls(), calls);
+}
+
+TEST_F(RegistryTest, DamagedJournalIsRefusedWithItsPlace) {
+  registry_.reset();
+  const std::string path = Dir() + "/journal/00000001.seg";
+  auto file = posix_->OpenForWrite(path).value();
+  ASSERT_TRUE(file->WriteAt(150, AsBytes("x")).ok());
+  const absl::Status status = Registry::Open(fs_, Dir(), clock_).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(status.message().find("00000001.seg"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace nightsafe
