@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,32 +12,21 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/io/file_system.h"
 #include "server/catalog/registry.h"
+#include "server/store/object_index.h"
+#include "server/vault/startup_report.h"
 #include "server/vault/vault.h"
 
 namespace nightsafe {
 
 inline constexpr int kDataVersion = 1;
 
-struct DataOptions {
-  // Deposits are refused while less than this is free: max of both.
-  uint64_t reserve_bytes = uint64_t{2} << 30;
-  double reserve_share = 0.03;
-  uint64_t data_pack_bytes = 256 << 20;
-  uint64_t node_pack_bytes = 64 << 20;
-};
+using DataOptions = StoreOptions;
 
-// What start-up found; for the log, metrics and `nightsafed serve`'s output.
-struct StartupReport {
-  bool clean = true;  // the last run stopped cleanly
-  uint64_t packs_recovered = 0;
-  uint64_t objects_recovered = 0;
-  // "pack X is missing, N objects: snapshots ...": for a person.
-  std::vector<std::string> losses;
-};
-
+// Thread-safe.
 class DataDirectory {
  public:
   // Makes LOCK, VERSION, server/journal, vaults/, index/ under `path`, which
@@ -64,21 +54,44 @@ class DataDirectory {
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const std::function<void(uint64_t)>& progress);
 
-  virtual ~DataDirectory() = default;
+  // Leaves an unclean stop behind unless Close was called.
+  ~DataDirectory();
 
-  virtual Registry& registry() = 0;
+  Registry& registry() { return *registry_; }
   // Registers and creates the vault's journal and directories.
-  virtual absl::Status AddVault(const VaultRegistration& vault,
-                                ByteView sealed_keyring) = 0;
+  // ALREADY_EXISTS. An interrupted call can be repeated with the same
+  // registration.
+  absl::Status AddVault(const VaultRegistration& vault,
+                        ByteView sealed_keyring);
   // NOT_FOUND. The pointer lives as long as the directory.
-  virtual absl::StatusOr<Vault*> FindVault(absl::string_view name) = 0;
-  virtual std::vector<Vault*> Vaults() = 0;
+  absl::StatusOr<Vault*> FindVault(absl::string_view name);
+  std::vector<Vault*> Vaults();
 
   // Not empty: changes are refused since a journal or the index failed; says
   // why.
-  virtual std::string read_only_reason() const = 0;
+  std::string read_only_reason() const;
   // Seals packs and marks a clean stop. No session may be in use.
-  virtual absl::Status Close() = 0;
+  absl::Status Close();
+
+ private:
+  DataDirectory(FileSystem& fs, absl::string_view path, const Clock& clock,
+                const DataOptions& options, bool read_only);
+  absl::Status OpenVaults(StartupReport& report);
+  absl::Status OpenVault(const VaultRegistration& registration,
+                         StartupReport& report);
+
+  FileSystem& fs_;
+  const std::string path_;
+  const Clock& clock_;
+  const DataOptions options_;
+  const bool read_only_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<ObjectIndex> index_;
+  // One AddVault at a time; held during its I/O.
+  absl::Mutex adding_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::unique_ptr<Vault>> vaults_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace nightsafe

@@ -3,86 +3,34 @@
 // server/store has the argument why nothing acknowledged is lost.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "common/base/bytes.h"
+#include "common/base/clock.h"
 #include "common/base/ids.h"
+#include "common/io/file_system.h"
 #include "server/catalog/registry.h"
+#include "server/vault/deposit_session.h"
+#include "server/vault/object_store.h"
+#include "server/vault/scrub.h"
+#include "server/vault/snapshot_info.h"
+#include "server/vault/startup_report.h"
+#include "server/vault/vault_journal.h"
+#include "server/vault/vault_paths.h"
 
 namespace nightsafe {
-
-// A committed snapshot as the catalogue has it.
-struct SnapshotInfo {
-  SnapshotId id;
-  uint64_t sequence = 0;
-  absl::Time received;
-  std::string host;
-  std::string set;
-  uint32_t domain_number = 0;
-  uint64_t new_bytes = 0;
-  uint64_t new_objects = 0;
-  std::string manifest;  // the manifest object, whole
-  // The chain does not continue where this host and set stood: a cloned or
-  // rolled-back machine.
-  bool forked = false;
-  bool restarted = false;
-};
 
 struct SnapshotFilter {
   std::string host;  // empty: all
   std::string set;   // empty: all
-};
-
-struct Committed {
-  SnapshotId snapshot;
-  absl::Time received;
-  uint64_t sequence = 0;
-};
-struct SameContent {
-  SnapshotId snapshot;
-  bool domain_epoch_changed = false;
-};
-struct ConflictingContent {
-  SnapshotId snapshot;
-};
-struct Incomplete {
-  std::vector<ObjectId> missing;  // at most kMaxMissingIds
-  bool more = false;
-};
-using CommitOutcome =
-    std::variant<Committed, SameContent, ConflictingContent, Incomplete>;
-
-// What one host deposits in one attempt. Used by one stream at a time.
-class DepositSession {
- public:
-  virtual ~DepositSession() = default;
-
-  // A bit for each id (least significant first): 1 if it must be put.
-  // INVALID_ARGUMENT unless `ids` is 1 to kMaxOfferIds ids.
-  virtual absl::StatusOr<std::string> Wanted(ByteView ids) = 0;
-
-  // Verifies and stores one object; a present one is ignored. `expected` kinds
-  // are data and node. INVALID_ARGUMENT: not an object. RESOURCE_EXHAUSTED: the
-  // disk's reserve is reached. OK means received, not durable. UNAVAILABLE: a
-  // pack failed; begin a new stream.
-  virtual absl::Status Put(ByteView object) = 0;
-
-  // Starts again from what is stored if the pack of earlier puts died: those
-  // are answered as missing. Idempotent by (host, session) with the same
-  // manifest. After OK with Committed the snapshot survives a power cut.
-  virtual absl::StatusOr<CommitOutcome> Commit(ByteView manifest) = 0;
-
-  virtual uint64_t stored_bytes() const = 0;
-  virtual uint64_t stored_objects() const = 0;
 };
 
 // Answer to one id of a fetch, in the order the server found best.
@@ -94,23 +42,9 @@ struct FetchedObject {
   std::string bytes;
 };
 
-struct ScrubProblem {
-  uint32_t domain_number = 0;
-  ObjectId id;
-  std::string pack;  // file name
-  uint64_t offset = 0;
-  bool wrong = false;  // else unreadable now
-  std::string detail;
-};
-struct ScrubProgress {
-  uint64_t objects = 0;  // so far
-  uint64_t bytes = 0;
-  uint64_t total_bytes = 0;
-};
-
 struct VaultFigures {
   uint64_t snapshots = 0;
-  uint64_t stored_bytes = 0;
+  uint64_t stored_bytes = 0;  // packs, with what belongs to no object
   uint64_t stored_objects = 0;
   uint64_t open_sessions = 0;
   uint64_t generation = 0;
@@ -119,33 +53,68 @@ struct VaultFigures {
 // Thread-safe.
 class Vault {
  public:
-  virtual ~Vault() = default;
+  // Makes the vault's directories and journal below `paths.root`. Repeating it
+  // after an interruption is safe; ALREADY_EXISTS if it has a journal.
+  static absl::Status Create(FileSystem& fs, const VaultPaths& paths,
+                             const VaultRegistration& vault,
+                             const ServerId& server, const VerifyKey& admin_key,
+                             ByteView sealed_keyring, const Clock& clock);
+  // Recovers first. Borrows fs, clock and index.
+  static absl::StatusOr<std::unique_ptr<Vault>> Open(
+      FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
+      const Clock& clock, ObjectIndex& index, const StoreOptions& options,
+      StartupReport& report);
+  // Writes no file; puts what the packs hold into `index`.
+  static absl::StatusOr<std::unique_ptr<Vault>> OpenReadOnly(
+      FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
+      const Clock& clock, ObjectIndex& index, StartupReport& report);
+  ~Vault();
 
-  virtual const VaultRegistration& registration() const = 0;
+  const VaultRegistration& registration() const { return registration_; }
 
-  virtual absl::StatusOr<std::unique_ptr<DepositSession>> OpenSession(
+  // FAILED_PRECONDITION: the vault is read-only. The session must be dropped
+  // before the vault.
+  absl::StatusOr<std::unique_ptr<DepositSession>> OpenSession(
       const HostRegistration& host, absl::string_view set,
-      const SessionId& session) = 0;
+      const SessionId& session);
 
-  virtual std::vector<SnapshotInfo> Snapshots(
-      const SnapshotFilter& filter) const = 0;
+  // By sequence.
+  std::vector<SnapshotInfo> Snapshots(const SnapshotFilter& filter) const;
 
   // Reads and verifies each object; calls `take` once for each id. Stops with
   // its error if `take` returns one.
-  virtual absl::Status Fetch(
-      uint32_t domain_number, const std::vector<ObjectId>& ids,
-      const std::function<absl::Status(FetchedObject)>& take) = 0;
+  absl::Status Fetch(uint32_t domain_number, const std::vector<ObjectId>& ids,
+                     const std::function<absl::Status(FetchedObject)>& take);
 
   // Serialised SealedKeyring; empty if none was stored.
-  virtual std::string sealed_keyring() const = 0;
-  virtual absl::Status StoreKeyring(ByteView sealed_keyring) = 0;
+  std::string sealed_keyring() const;
+  absl::Status StoreKeyring(ByteView sealed_keyring);
 
-  // Reads every stored object past the cache and compares its id. `progress` is
-  // called now and then; an error from it stops the scrub.
-  virtual absl::StatusOr<std::vector<ScrubProblem>> Scrub(
-      const std::function<absl::Status(const ScrubProgress&)>& progress) = 0;
+  // Reads every stored object past the cache and compares its id; a wrong one
+  // is quarantined. `progress` is called now and then; an error from it stops
+  // the scrub.
+  absl::StatusOr<std::vector<ScrubProblem>> Scrub(
+      const std::function<absl::Status(const ScrubProgress&)>& progress);
 
-  virtual VaultFigures figures() const = 0;
+  VaultFigures figures() const;
+
+  // Not empty: changes are refused until a restart; says why.
+  std::string read_only_reason() const;
+  // Finishes all packs, which marks a clean stop. No session may be in use.
+  absl::Status Close();
+
+ private:
+  Vault(FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
+        ObjectIndex& index, std::unique_ptr<VaultJournal> journal,
+        const StoreOptions& options);
+
+  FileSystem& fs_;
+  const VaultPaths paths_;
+  const VaultRegistration registration_;
+  ObjectIndex& index_;
+  const std::unique_ptr<VaultJournal> journal_;
+  const std::unique_ptr<ObjectStore> store_;
+  std::atomic<uint64_t> open_sessions_ = 0;
 };
 
 }  // namespace nightsafe

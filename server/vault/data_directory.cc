@@ -1,0 +1,227 @@
+#include "server/vault/data_directory.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/io/durable_file.h"
+
+namespace nightsafe {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0750;
+constexpr size_t kMaxVersionBytes = 64;
+
+std::string LockPath(absl::string_view path) {
+  return absl::StrCat(path, "/LOCK");
+}
+std::string VersionPath(absl::string_view path) {
+  return absl::StrCat(path, "/VERSION");
+}
+std::string ServerPath(absl::string_view path) {
+  return absl::StrCat(path, "/server");
+}
+std::string VaultsPath(absl::string_view path) {
+  return absl::StrCat(path, "/vaults");
+}
+std::string IndexPath(absl::string_view path) {
+  return absl::StrCat(path, "/index");
+}
+
+// A second server would steal sockets and write into the same packs.
+absl::StatusOr<std::unique_ptr<FileLock>> LockDirectory(
+    FileSystem& fs, absl::string_view path) {
+  NS_RETURN_IF_ERROR(fs.Stat(path).status());
+  auto lock = fs.Lock(LockPath(path));
+  if (!absl::IsFailedPrecondition(lock.status())) return lock;
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " is in use by another process: stop that one first (",
+                   lock.status().message(), ")"));
+}
+
+absl::Status CheckVersion(FileSystem& fs, absl::string_view path) {
+  absl::StatusOr<std::string> text =
+      ReadWholeFile(fs, VersionPath(path), kMaxVersionBytes);
+  if (absl::IsNotFound(text.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path,
+                     " is no data directory: it has no VERSION; make one with "
+                     "`nightsafed init`"));
+  }
+  NS_RETURN_IF_ERROR(text.status());
+  int version = 0;
+  if (absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &version) &&
+      version == kDataVersion) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " has version ", absl::StripAsciiWhitespace(*text),
+                   ", this program reads version ", kDataVersion,
+                   ": use the program that wrote it, or a newer one"));
+}
+
+absl::Status CheckEmpty(FileSystem& fs, absl::string_view path) {
+  NS_ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(path));
+  if (names.empty()) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrCat(path, " is not empty: it holds ", names.front()));
+}
+
+}  // namespace
+
+absl::Status DataDirectory::Init(FileSystem& fs, absl::string_view path,
+                                 const ServerId& server,
+                                 const VerifyKey& first_admin_key,
+                                 const Clock& clock) {
+  NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, path, kDirectoryMode));
+  NS_RETURN_IF_ERROR(CheckEmpty(fs, path));
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, LockDirectory(fs, path));
+  for (const std::string& directory :
+       {ServerPath(path), VaultsPath(path), IndexPath(path)}) {
+    NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, directory, kDirectoryMode));
+  }
+  NS_RETURN_IF_ERROR(
+      Registry::Init(fs, ServerPath(path), server, first_admin_key, clock));
+  // Last: without it the directory is none.
+  return CreateFileDurably(fs, VersionPath(path),
+                           AsBytes(absl::StrCat(kDataVersion, "\n")), 0640);
+}
+
+DataDirectory::DataDirectory(FileSystem& fs, absl::string_view path,
+                             const Clock& clock, const DataOptions& options,
+                             bool read_only)
+    : fs_(fs),
+      path_(path),
+      clock_(clock),
+      options_(options),
+      read_only_(read_only) {}
+
+DataDirectory::~DataDirectory() = default;
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
+    FileSystem& fs, absl::string_view path, const Clock& clock,
+    const DataOptions& options, StartupReport& report) {
+  std::unique_ptr<DataDirectory> data(
+      new DataDirectory(fs, path, clock, options, /*read_only=*/false));
+  NS_ASSIGN_OR_RETURN(data->lock_, LockDirectory(fs, path));
+  NS_RETURN_IF_ERROR(CheckVersion(fs, path));
+  NS_ASSIGN_OR_RETURN(data->registry_,
+                      Registry::Open(fs, ServerPath(path), clock));
+  NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::Open(IndexPath(path)));
+  NS_RETURN_IF_ERROR(data->OpenVaults(report));
+  return data;
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenForRescue(
+    FileSystem& fs, absl::string_view path, const Clock& clock,
+    StartupReport& report) {
+  std::unique_ptr<DataDirectory> data(
+      new DataDirectory(fs, path, clock, DataOptions{}, /*read_only=*/true));
+  NS_RETURN_IF_ERROR(CheckVersion(fs, path));
+  NS_ASSIGN_OR_RETURN(data->registry_,
+                      Registry::OpenReadOnly(fs, ServerPath(path), clock));
+  NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::OpenInMemory());
+  NS_RETURN_IF_ERROR(data->OpenVaults(report));
+  return data;
+}
+
+absl::StatusOr<uint64_t> DataDirectory::Rebuild(
+    FileSystem& fs, absl::string_view path, const Clock& clock,
+    const std::function<void(uint64_t)>& progress) {
+  {
+    NS_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
+                        LockDirectory(fs, path));
+    NS_RETURN_IF_ERROR(CheckVersion(fs, path));
+    NS_RETURN_IF_ERROR(ObjectIndex::Destroy(IndexPath(path)));
+  }
+  StartupReport report;
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> data,
+                      Open(fs, path, clock, DataOptions{}, report));
+  if (progress) progress(report.objects_indexed);
+  NS_RETURN_IF_ERROR(data->Close());
+  return report.objects_indexed;
+}
+
+absl::Status DataDirectory::OpenVaults(StartupReport& report) {
+  for (const VaultRegistration& registration : registry_->Vaults()) {
+    absl::Status status = OpenVault(registration, report);
+    if (!status.ok()) {
+      return Annotate(status, absl::StrCat("vault ", registration.name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DataDirectory::OpenVault(const VaultRegistration& registration,
+                                      StartupReport& report) {
+  const VaultPaths paths(
+      absl::StrCat(VaultsPath(path_), "/", registration.name));
+  std::unique_ptr<Vault> vault;
+  if (read_only_) {
+    NS_ASSIGN_OR_RETURN(vault, Vault::OpenReadOnly(fs_, paths, registration,
+                                                   clock_, *index_, report));
+  } else {
+    NS_ASSIGN_OR_RETURN(vault, Vault::Open(fs_, paths, registration, clock_,
+                                           *index_, options_, report));
+  }
+  absl::MutexLock lock(&mutex_);
+  vaults_[registration.name] = std::move(vault);
+  return absl::OkStatus();
+}
+
+absl::Status DataDirectory::AddVault(const VaultRegistration& vault,
+                                     ByteView sealed_keyring) {
+  NS_RETURN_IF_ERROR(ValidateName("vault", vault.name));
+  if (read_only_) {
+    return absl::FailedPreconditionError("open for reading only");
+  }
+  absl::MutexLock adding(&adding_mutex_);
+  if (registry_->FindVault(vault.name).ok()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("there is a vault named ", vault.name));
+  }
+  const VaultPaths paths(absl::StrCat(VaultsPath(path_), "/", vault.name));
+  // The registration comes last: a vault that is registered has its journal.
+  const absl::Status created =
+      Vault::Create(fs_, paths, vault, registry_->server_id(),
+                    registry_->first_admin_key(), sealed_keyring, clock_);
+  if (!absl::IsAlreadyExists(created)) NS_RETURN_IF_ERROR(created);
+  NS_RETURN_IF_ERROR(registry_->AddVault(vault));
+  StartupReport report;
+  return OpenVault(vault, report);
+}
+
+absl::StatusOr<Vault*> DataDirectory::FindVault(absl::string_view name) {
+  absl::MutexLock lock(&mutex_);
+  const auto it = vaults_.find(std::string(name));
+  if (it != vaults_.end()) return it->second.get();
+  return absl::NotFoundError(absl::StrCat("there is no vault named ", name));
+}
+
+std::vector<Vault*> DataDirectory::Vaults() {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Vault*> vaults;
+  for (const auto& [name, vault] : vaults_) vaults.push_back(vault.get());
+  return vaults;
+}
+
+std::string DataDirectory::read_only_reason() const {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [name, vault] : vaults_) {
+    std::string reason = vault->read_only_reason();
+    if (!reason.empty()) return reason;
+  }
+  return "";
+}
+
+absl::Status DataDirectory::Close() {
+  if (read_only_) return absl::OkStatus();
+  absl::Status first;
+  for (Vault* vault : Vaults()) {
+    const absl::Status status = vault->Close();
+    if (first.ok()) first = status;
+  }
+  return first;
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,413 @@
+#include "server/vault/object_store.h"
+
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/crypto/random.h"
+
+namespace nightsafe {
+
+using v1::format::VaultRecord;
+
+namespace {
+
+// So much may be written between two looks at the free space.
+constexpr uint64_t kSpaceSliceBytes = 8 << 20;
+
+absl::Status GenerationChanged() {
+  return absl::AbortedError("the vault's generation changed");
+}
+
+VaultRecord NextGeneration(const VaultState& state, absl::string_view reason) {
+  VaultRecord record;
+  record.mutable_generation()->set_number(state.generation() + 1);
+  record.mutable_generation()->set_reason(std::string(reason));
+  return record;
+}
+
+VaultRecord DeadRecord(const PackWriter& writer) {
+  VaultRecord record;
+  VaultRecord::PackEnded& dead = *record.mutable_pack_dead();
+  dead.set_pack(std::string(writer.identity().pack.text()));
+  dead.set_length(writer.synced_length());
+  dead.set_reason(std::string(writer.failure().message()));
+  return record;
+}
+
+}  // namespace
+
+VaultRecord SealedRecord(const SealedPack& sealed) {
+  VaultRecord record;
+  VaultRecord::PackSealed& pack = *record.mutable_pack_sealed();
+  pack.set_pack(std::string(sealed.toc.pack.text()));
+  pack.set_length(sealed.toc.pack_length);
+  pack.set_objects(static_cast<uint32_t>(sealed.toc.entries.size()));
+  pack.set_toc_hash(std::string(AsText(sealed.toc_hash)));
+  return record;
+}
+
+ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
+                         const VaultId& vault, ObjectIndex& index,
+                         VaultJournal& journal, const StoreOptions& options)
+    : fs_(fs),
+      paths_(paths),
+      vault_(vault),
+      index_(index),
+      journal_(journal),
+      options_(options),
+      readers_(fs, paths, vault) {}
+
+ObjectStore::~ObjectStore() = default;
+
+absl::StatusOr<bool> ObjectStore::Put(const PackObject& object) {
+  NS_RETURN_IF_ERROR(failure());
+  const std::span<const ObjectId> one(&object.id, 1);
+  NS_ASSIGN_OR_RETURN(auto found, Find(object.domain_number, one));
+  if (found[0].has_value()) return false;
+  absl::StatusOr<bool> added = Append(object);
+  if (!added.ok() && !absl::IsUnavailable(added.status())) return added;
+  absl::Status status = added.status();
+  if (!added.ok()) {
+    absl::MutexLock lock(&sync_mutex_);
+    SyncPacks();
+    if (absl::Status buried = BuryDeadPacks(); !absl::IsAborted(buried)) {
+      NS_RETURN_IF_ERROR(buried);
+    }
+  } else if (TakeBarrierDue()) {
+    absl::MutexLock lock(&sync_mutex_);
+    status = BarrierLocked({}, journal_.generation());
+  }
+  if (absl::IsAborted(status) || absl::IsUnavailable(status)) {
+    return absl::UnavailableError(absl::StrCat(
+        "a pack could not be written (", status.message(),
+        "); what was synced stands, put the rest again in a new stream"));
+  }
+  NS_RETURN_IF_ERROR(status);
+  return added;
+}
+
+bool ObjectStore::IsWaiting(const PackObject& object) const {
+  absl::MutexLock lock(&mutex_);
+  return waiting_.contains({object.domain_number, object.id});
+}
+
+absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
+  absl::MutexLock append_lock(&append_mutex_);
+  if (IsWaiting(object)) return false;
+  if (object.kind != ObjectKind::kManifest) {
+    NS_RETURN_IF_ERROR(
+        CheckReserve(kPackRecordHeaderBytes + object.bytes.size()));
+  }
+  NS_ASSIGN_OR_RETURN(PackWriter * writer, WriterFor(object));
+  absl::StatusOr<PackEntry> entry = writer->Append(object);
+  if (!entry.ok()) {
+    if (!writer->dead()) return entry.status();
+    return absl::UnavailableError(entry.status().message());
+  }
+  absl::MutexLock lock(&mutex_);
+  waiting_[{object.domain_number, object.id}] = {
+      .pack = writer->identity().pack,
+      .offset = entry->offset,
+      .length = entry->length,
+      .kind = object.kind};
+  ++puts_;
+  ++unsealed_objects_;
+  unsealed_bytes_ += entry->length;
+  if (waiting_.size() >= options_.max_waiting) barrier_due_ = true;
+  return true;
+}
+
+absl::StatusOr<PackWriter*> ObjectStore::WriterFor(const PackObject& object) {
+  const bool is_data = object.kind == ObjectKind::kData;
+  std::unique_ptr<PackWriter>& open = is_data ? open_data_ : open_node_;
+  const uint64_t limit =
+      std::min(is_data ? options_.data_pack_bytes : options_.node_pack_bytes,
+               kMaxPackBytes);
+  if (open != nullptr && !open->entries().empty() &&
+      (open->length() + kPackRecordHeaderBytes + object.bytes.size() > limit ||
+       open->entries().size() >= kMaxPackRecords)) {
+    rolled_.push_back(std::move(open));
+    absl::MutexLock lock(&mutex_);
+    barrier_due_ = true;
+  }
+  if (open == nullptr) {
+    const PackIdentity identity{
+        .vault = vault_,
+        .pack = RandomId<PackId>(),
+        .pack_class = is_data ? PackClass::kData : PackClass::kNode,
+        .marker = RandomId<PackMarker>()};
+    NS_ASSIGN_OR_RETURN(open, PackWriter::Create(fs_, paths_.open, identity));
+  }
+  return open.get();
+}
+
+absl::Status ObjectStore::CheckReserve(uint64_t bytes) {
+  if (bytes > spendable_bytes_) {
+    NS_ASSIGN_OR_RETURN(SpaceInfo space, fs_.Space(paths_.open));
+    const uint64_t reserve =
+        std::max(options_.reserve_bytes,
+                 static_cast<uint64_t>(options_.reserve_share *
+                                       static_cast<double>(space.total_bytes)));
+    if (space.available_bytes < reserve + bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the server's disk has ", space.available_bytes,
+          " bytes free, its reserve is ", reserve,
+          " bytes; earlier snapshots are intact; free space or add a disk; the "
+          "agent goes on from where it is"));
+    }
+    spendable_bytes_ = std::min(space.available_bytes - reserve,
+                                std::max(kSpaceSliceBytes, bytes));
+  }
+  spendable_bytes_ -= bytes;
+  return absl::OkStatus();
+}
+
+bool ObjectStore::TakeBarrierDue() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(barrier_due_, false);
+}
+
+absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
+    uint32_t domain_number, std::span<const ObjectId> ids) const {
+  std::vector<std::optional<ObjectLocation>> found(ids.size());
+  std::vector<ObjectId> rest;
+  std::vector<size_t> places;
+  {
+    // Before the index: a barrier moves locations from here to there.
+    absl::MutexLock lock(&mutex_);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const auto it = waiting_.find({domain_number, ids[i]});
+      if (it != waiting_.end()) {
+        found[i] = it->second;
+      } else {
+        rest.push_back(ids[i]);
+        places.push_back(i);
+      }
+    }
+  }
+  if (!rest.empty()) {
+    NS_ASSIGN_OR_RETURN(auto indexed, index_.Find(vault_, domain_number, rest));
+    for (size_t i = 0; i < places.size(); ++i) found[places[i]] = indexed[i];
+  }
+  journal_.Read([&](const VaultState& state) {
+    for (size_t i = 0; state.has_quarantine() && i < ids.size(); ++i) {
+      if (found[i] &&
+          state.IsQuarantined(domain_number, ids[i], found[i]->pack)) {
+        found[i].reset();
+      }
+    }
+  });
+  return found;
+}
+
+absl::Status ObjectStore::Barrier(std::span<const IndexEntry> proved,
+                                  uint64_t generation) {
+  uint64_t puts = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    puts = puts_;
+  }
+  absl::MutexLock lock(&sync_mutex_);
+  if (durable_puts_ < puts) return BarrierLocked(proved, generation);
+  // Group commit: a barrier that began after the puts covered them.
+  NS_RETURN_IF_ERROR(failure());
+  if (journal_.generation() != generation) return GenerationChanged();
+  return proved.empty() ? absl::OkStatus() : WriteIndex(proved);
+}
+
+absl::Status ObjectStore::BarrierLocked(std::span<const IndexEntry> proved,
+                                        uint64_t generation) {
+  NS_RETURN_IF_ERROR(failure());
+  uint64_t puts = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    puts = puts_;
+  }
+  SyncPacks();
+  NS_RETURN_IF_ERROR(BuryDeadPacks());
+  if (journal_.generation() != generation) return GenerationChanged();
+  NS_RETURN_IF_ERROR(WriteIndex(proved));
+  durable_puts_ = puts;
+  // A pack that cannot be finished now is as durable as before and is tried
+  // again at the next barrier.
+  SealEndedPacks().IgnoreError();
+  return absl::OkStatus();
+}
+
+void ObjectStore::SyncPacks() {
+  {
+    // The open packs are synced under the lock: a file takes one writer or
+    // syncer at a time.
+    absl::MutexLock lock(&append_mutex_);
+    for (std::unique_ptr<PackWriter>* open : {&open_data_, &open_node_}) {
+      if (*open == nullptr) continue;
+      // A failure is seen from dead().
+      if ((*open)->dirty()) (*open)->Sync().IgnoreError();
+      if ((*open)->dead()) rolled_.push_back(std::move(*open));
+    }
+    for (std::unique_ptr<PackWriter>& writer : rolled_) {
+      ended_.push_back({.writer = std::move(writer)});
+    }
+    rolled_.clear();
+  }
+  for (EndedPack& ended : ended_) {
+    if (ended.writer->dirty()) ended.writer->Sync().IgnoreError();
+  }
+}
+
+absl::Status ObjectStore::BuryDeadPacks() {
+  bool any = false;
+  for (EndedPack& ended : ended_) {
+    if (!ended.writer->dead() || ended.buried) continue;
+    NS_RETURN_IF_ERROR(Bury(*ended.writer));
+    ended.buried = true;
+    any = true;
+  }
+  std::erase_if(ended_, [](const EndedPack& ended) {
+    return ended.buried && ended.writer->synced_length() == 0;
+  });
+  return any ? GenerationChanged() : absl::OkStatus();
+}
+
+absl::Status ObjectStore::Bury(const PackWriter& writer) {
+  const PackId pack = writer.identity().pack;
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::erase_if(waiting_, [&](const auto& item) {
+      const ObjectLocation& location = item.second;
+      return location.pack == pack &&
+             location.offset + location.length > writer.synced_length();
+    });
+  }
+  return journal_.Update([&](const VaultState& state, int64_t) {
+    return std::vector<VaultRecord>{
+        DeadRecord(writer),
+        NextGeneration(state, "a pack could not be written")};
+  });
+}
+
+absl::flat_hash_map<PackId, uint64_t> ObjectStore::SyncedLengths() const {
+  absl::flat_hash_map<PackId, uint64_t> lengths;
+  for (const EndedPack& ended : ended_) {
+    lengths[ended.writer->identity().pack] = ended.writer->synced_length();
+  }
+  absl::MutexLock lock(&append_mutex_);
+  for (const auto* open : {&open_data_, &open_node_}) {
+    if (*open == nullptr || (*open)->synced_length() == 0) continue;
+    lengths[(*open)->identity().pack] = (*open)->synced_length();
+  }
+  return lengths;
+}
+
+absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
+  const absl::flat_hash_map<PackId, uint64_t> synced = SyncedLengths();
+  IndexBatch batch;
+  batch.journal_records = journal_.records();
+  batch.indexed_lengths.assign(synced.begin(), synced.end());
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [key, location] : waiting_) {
+      const auto it = synced.find(location.pack);
+      if (it == synced.end() ||
+          location.offset + location.length > it->second) {
+        continue;
+      }
+      batch.objects.push_back({key.first, key.second, location});
+    }
+  }
+  const size_t moved = batch.objects.size();
+  batch.objects.insert(batch.objects.end(), proved.begin(), proved.end());
+  if (absl::Status status = index_.Write(vault_, batch, /*sync=*/true);
+      !status.ok()) {
+    Fail(status);
+    return status;
+  }
+  absl::MutexLock lock(&mutex_);
+  for (size_t i = 0; i < moved; ++i) {
+    const IndexEntry& entry = batch.objects[i];
+    waiting_.erase({entry.domain_number, entry.id});
+  }
+  for (const auto& [pack, length] : synced) unsealed_[pack] = length;
+  return absl::OkStatus();
+}
+
+absl::Status ObjectStore::SealEndedPacks() {
+  absl::Status first;
+  std::erase_if(ended_, [&](const EndedPack& ended) {
+    const absl::Status status = Seal(*ended.writer);
+    if (first.ok()) first = status;
+    return status.ok();
+  });
+  return first;
+}
+
+absl::Status ObjectStore::Seal(const PackWriter& writer) {
+  NS_ASSIGN_OR_RETURN(
+      SealedPack sealed,
+      SealPack(fs_, paths_.open, paths_.sealed, writer.SyncedToc()));
+  NS_RETURN_IF_ERROR(journal_.Update([&](const VaultState&, int64_t) {
+    return std::vector<VaultRecord>{SealedRecord(sealed)};
+  }));
+  absl::MutexLock lock(&mutex_);
+  unsealed_.erase(writer.identity().pack);
+  unsealed_objects_ -= writer.entries().size();
+  for (const PackEntry& entry : writer.entries()) {
+    unsealed_bytes_ -= entry.length;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
+                                     absl::string_view reason) {
+  absl::MutexLock lock(&sync_mutex_);
+  return journal_.Update([&](const VaultState& state, int64_t) {
+    std::vector<VaultRecord> records;
+    if (state.IsQuarantined(entry.domain_number, entry.id,
+                            entry.location.pack)) {
+      return records;
+    }
+    VaultRecord::Quarantine& what =
+        *records.emplace_back().mutable_quarantined();
+    what.set_domain_number(entry.domain_number);
+    what.set_object_id(std::string(entry.id.text()));
+    what.set_pack(std::string(entry.location.pack.text()));
+    what.set_reason(std::string(reason));
+    records.push_back(NextGeneration(state, "an object was quarantined"));
+    return records;
+  });
+}
+
+std::vector<std::pair<PackId, uint64_t>> ObjectStore::UnsealedPacks() const {
+  absl::MutexLock lock(&mutex_);
+  return {unsealed_.begin(), unsealed_.end()};
+}
+
+absl::Status ObjectStore::SealAll() {
+  absl::MutexLock sync_lock(&sync_mutex_);
+  {
+    absl::MutexLock lock(&append_mutex_);
+    for (std::unique_ptr<PackWriter>* open : {&open_data_, &open_node_}) {
+      if (*open != nullptr) rolled_.push_back(std::move(*open));
+    }
+  }
+  NS_RETURN_IF_ERROR(BarrierLocked({}, journal_.generation()));
+  return SealEndedPacks();
+}
+
+std::pair<uint64_t, uint64_t> ObjectStore::UnsealedFigures() const {
+  absl::MutexLock lock(&mutex_);
+  return {unsealed_objects_, unsealed_bytes_};
+}
+
+void ObjectStore::Fail(const absl::Status& status) {
+  absl::MutexLock lock(&mutex_);
+  if (failure_.ok()) failure_ = status;
+}
+
+absl::Status ObjectStore::failure() const {
+  NS_RETURN_IF_ERROR(journal_.failure());
+  absl::MutexLock lock(&mutex_);
+  return failure_;
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,176 @@
+// The objects of one vault: appended to packs, found again, made durable.
+// DESIGN.md in server/store has the argument.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/io/file_system.h"
+#include "server/pack/pack_writer.h"
+#include "server/pack/seal.h"
+#include "server/store/object_index.h"
+#include "server/vault/pack_readers.h"
+#include "server/vault/vault_journal.h"
+#include "server/vault/vault_paths.h"
+
+namespace nightsafe {
+
+struct StoreOptions {
+  // Deposits are refused while less than this is free: max of both.
+  uint64_t reserve_bytes = uint64_t{2} << 30;
+  double reserve_share = 0.03;
+  // A pack is finished before it would pass this.
+  uint64_t data_pack_bytes = 256 << 20;
+  uint64_t node_pack_bytes = 64 << 20;
+  // Locations that may wait in memory for the next barrier.
+  size_t max_waiting = 100'000;
+};
+
+// The record that says that a pack is finished.
+v1::format::VaultRecord SealedRecord(const SealedPack& sealed);
+
+// Thread-safe. Three locks, taken in this order:
+//   sync_mutex_    one barrier at a time; held during sync, seal, index write
+//   append_mutex_  the two open packs; held during an append (into the page
+//                  cache) and while an open pack is synced
+//   mutex_         memory only
+class ObjectStore {
+ public:
+  // Borrows all but `paths`.
+  ObjectStore(FileSystem& fs, const VaultPaths& paths, const VaultId& vault,
+              ObjectIndex& index, VaultJournal& journal,
+              const StoreOptions& options);
+  ~ObjectStore();
+
+  // Appends the object unless it is present; says whether it did. The caller
+  // has verified `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free
+  // (not asked of manifests). UNAVAILABLE: a pack failed.
+  absl::StatusOr<bool> Put(const PackObject& object)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
+
+  // One answer for each id, in order; nothing: absent, lost or quarantined.
+  absl::StatusOr<std::vector<std::optional<ObjectLocation>>> Find(
+      uint32_t domain_number, std::span<const ObjectId> ids) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // As PackReaders::Read.
+  absl::StatusOr<std::string> Read(const ObjectId& id,
+                                   const ObjectLocation& location) {
+    return readers_.Read(id, location);
+  }
+
+  // The durability point of objects: all that was put before the call is synced
+  // and in the index when OK, and so are the marks of `proved`, whose closure
+  // held in `generation`. ABORTED: the generation is another by now, `proved`
+  // may be wrong, nothing was marked. Other errors: see failure().
+  absl::Status Barrier(std::span<const IndexEntry> proved, uint64_t generation)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
+
+  // Makes that copy of the object absent for good and raises the generation.
+  absl::Status Quarantine(const IndexEntry& entry, absl::string_view reason)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_);
+
+  // Unfinished packs with the length that is durable and indexed.
+  std::vector<std::pair<PackId, uint64_t>> UnsealedPacks() const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Finishes every pack. No put may be under way.
+  absl::Status SealAll()
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
+
+  // Objects in unfinished packs, and their bytes.
+  std::pair<uint64_t, uint64_t> UnsealedFigures() const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // OK, or why nothing can be stored until a restart.
+  absl::Status failure() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  using ObjectKeyPair = std::pair<uint32_t, ObjectId>;  // domain number, id
+  // Nothing is appended to it any more.
+  struct EndedPack {
+    std::unique_ptr<PackWriter> writer;
+    bool buried = false;  // the journal knows that it is dead
+  };
+
+  bool IsWaiting(const PackObject& object) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The open pack with room for the object; starts a new one if need be.
+  absl::StatusOr<PackWriter*> WriterFor(const PackObject& object)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
+  absl::Status CheckReserve(uint64_t bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
+  // Whether it was appended: another session may have been faster.
+  absl::StatusOr<bool> Append(const PackObject& object)
+      ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  // True for one caller each time a barrier has become due.
+  bool TakeBarrierDue() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Syncs open packs, takes over rolled ones and syncs them too.
+  void SyncPacks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+      ABSL_LOCKS_EXCLUDED(append_mutex_);
+  // Buries packs that failed. ABORTED if there was one.
+  absl::Status BuryDeadPacks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+      ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  absl::Status Bury(const PackWriter& writer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Synced length of every unfinished pack.
+  absl::flat_hash_map<PackId, uint64_t> SyncedLengths() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+          ABSL_LOCKS_EXCLUDED(append_mutex_);
+  absl::Status WriteIndex(std::span<const IndexEntry> proved)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+          ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  absl::Status SealEndedPacks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Seal(const PackWriter& writer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status BarrierLocked(std::span<const IndexEntry> proved,
+                             uint64_t generation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)
+          ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+
+  FileSystem& fs_;
+  const VaultPaths paths_;
+  const VaultId vault_;
+  ObjectIndex& index_;
+  VaultJournal& journal_;
+  const StoreOptions options_;
+  PackReaders readers_;
+
+  mutable absl::Mutex sync_mutex_ ABSL_ACQUIRED_BEFORE(append_mutex_);
+  std::vector<EndedPack> ended_ ABSL_GUARDED_BY(sync_mutex_);
+  // Every put up to this one is durable.
+  uint64_t durable_puts_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+
+  mutable absl::Mutex append_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  std::unique_ptr<PackWriter> open_data_ ABSL_GUARDED_BY(append_mutex_);
+  std::unique_ptr<PackWriter> open_node_ ABSL_GUARDED_BY(append_mutex_);
+  // Full or dead; the next barrier takes them to ended_.
+  std::vector<std::unique_ptr<PackWriter>> rolled_
+      ABSL_GUARDED_BY(append_mutex_);
+  uint64_t spendable_bytes_ ABSL_GUARDED_BY(append_mutex_) = 0;
+
+  mutable absl::Mutex mutex_;
+  // Received, and in no durable index batch yet.
+  absl::flat_hash_map<ObjectKeyPair, ObjectLocation> waiting_
+      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PackId, uint64_t> unsealed_ ABSL_GUARDED_BY(mutex_);
+  uint64_t puts_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool barrier_due_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t unsealed_objects_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t unsealed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,505 @@
+#include "server/vault/recovery.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status.h"
+#include "server/pack/seal.h"
+#include "server/vault/object_store.h"
+#include "server/vault/pack_listing.h"
+
+namespace nightsafe {
+
+using v1::format::VaultRecord;
+
+namespace {
+
+constexpr size_t kIndexBatchObjects = 10'000;
+constexpr size_t kMaxNamedSnapshots = 20;
+
+using PackStates = absl::flat_hash_map<PackId, PackState>;
+
+const PackState* StateOf(const PackStates& states, const PackId& pack) {
+  const auto it = states.find(pack);
+  return it == states.end() ? nullptr : &it->second;
+}
+
+IndexEntry ToIndexEntry(const PackId& pack, const PackEntry& entry) {
+  return {.domain_number = entry.domain_number,
+          .id = entry.id,
+          .location = {.pack = pack,
+                       .offset = entry.offset,
+                       .length = entry.length,
+                       .kind = entry.kind}};
+}
+
+VaultRecord GenerationRecord(const VaultState& state,
+                             absl::string_view reason) {
+  VaultRecord record;
+  record.mutable_generation()->set_number(state.generation() + 1);
+  record.mutable_generation()->set_reason(std::string(reason));
+  return record;
+}
+
+// "host/set of 2026-01-02T03:04:05Z, ...": committed since `first_sequence`, of
+// these domains (of all, if none is given).
+std::string NameSnapshots(const VaultState& state, uint64_t first_sequence,
+                          const std::set<uint32_t>& domains) {
+  std::vector<std::string> names;
+  size_t more = 0;
+  for (const SnapshotInfo& info : state.snapshots()) {
+    if (info.sequence < first_sequence) continue;
+    if (!domains.empty() && !domains.contains(info.domain_number)) continue;
+    if (names.size() == kMaxNamedSnapshots) {
+      ++more;
+      continue;
+    }
+    names.push_back(
+        absl::StrCat(info.host, "/", info.set, " of ",
+                     absl::FormatTime(absl::RFC3339_sec, info.received,
+                                      absl::UTCTimeZone())));
+  }
+  if (names.empty()) return "no snapshot needs it";
+  return absl::StrCat("snapshots that may be hit: ", absl::StrJoin(names, ", "),
+                      more == 0 ? "" : absl::StrCat(" and ", more, " more"));
+}
+
+// One vault's recovery; lives for one call.
+class Recovery {
+ public:
+  Recovery(FileSystem& fs, const VaultPaths& paths,
+           const VaultRegistration& vault, ObjectIndex& index,
+           VaultJournal& journal, StartupReport& report)
+      : fs_(fs),
+        paths_(paths),
+        vault_(vault),
+        index_(index),
+        journal_(journal),
+        report_(report) {}
+
+  absl::Status Run() {
+    NS_ASSIGN_OR_RETURN(index_state_, index_.State(vault_.id));
+    NS_ASSIGN_OR_RETURN(packs_, ListPacks(fs_, paths_));
+    NS_RETURN_IF_ERROR(BeginRebuild());
+    NS_RETURN_IF_ERROR(FinishPacks());
+    NS_RETURN_IF_ERROR(LosePacks());
+    return rebuild_ ? EndRebuild() : CatchUp();
+  }
+
+ private:
+  struct Loss {
+    std::set<uint32_t> domains;
+    uint64_t objects = 0;
+  };
+
+  PackStates States() const {
+    return journal_.Read([](const VaultState& state) { return state.packs(); });
+  }
+
+  uint64_t IndexedLength(const PackId& pack) const {
+    const auto it = index_state_.indexed_lengths.find(pack);
+    return it == index_state_.indexed_lengths.end() ? 0 : it->second;
+  }
+
+  // An index that says nothing of this vault, or more than the journal, is
+  // made again.
+  absl::Status BeginRebuild() {
+    rebuild_ = index_state_.journal_records == 0 ||
+               index_state_.journal_records > journal_.records();
+    if (!rebuild_) return absl::OkStatus();
+    NS_RETURN_IF_ERROR(index_.Erase(vault_.id));
+    index_state_ = {};
+    if (packs_.empty() && States().empty()) return absl::OkStatus();
+    report_.notes.push_back(
+        absl::StrCat("vault ", vault_.name, ": the object index is made anew"));
+    return RaiseGeneration(journal_, "the object index is made anew");
+  }
+
+  absl::Status EndRebuild() {
+    NS_ASSIGN_OR_RETURN(
+        uint64_t objects,
+        IndexVault(fs_, paths_, vault_, index_, journal_, report_, {}));
+    report_.objects_indexed += objects;
+    return absl::OkStatus();
+  }
+
+  absl::Status FinishPacks() {
+    const PackStates states = States();
+    for (const auto& [pack, place] : packs_) {
+      const PackState* state = StateOf(states, pack);
+      if (state != nullptr && (state->lost || (state->dead && !state->sealed &&
+                                               state->synced_length == 0))) {
+        continue;
+      }
+      const bool finished = state != nullptr && state->sealed;
+      if (finished && place == PackPlace::kSealed) continue;
+      report_.clean = false;
+      NS_RETURN_IF_ERROR(FinishPack(pack, place, state));
+    }
+    return absl::OkStatus();
+  }
+
+  // What was in the page cache at the stop goes to the disk first and is then
+  // read back from there.
+  absl::Status FinishPack(const PackId& pack, PackPlace place,
+                          const PackState* state) {
+    const std::string path = PackPath(paths_, pack, place);
+    NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForWrite(path));
+    NS_RETURN_IF_ERROR(file->SyncData());
+    file->DropCache();
+    const uint64_t limit = state != nullptr && state->dead
+                               ? state->synced_length
+                               : std::numeric_limits<uint64_t>::max();
+    const uint64_t promised = std::max(
+        state == nullptr ? 0 : state->synced_length, IndexedLength(pack));
+    absl::StatusOr<PackContents> contents = ScanContents(*file, limit);
+    if (absl::IsDataLoss(contents.status())) contents = PackContents{};
+    if (!contents.ok()) return Annotate(contents.status(), path);
+    if (contents->entries.empty()) {
+      if (promised == 0) return Abandon(pack);
+      return Lose(pack, state, {}, "nothing in it can be read");
+    }
+    return SealRecovered(pack, state, *contents, promised);
+  }
+
+  // Nothing in it was ever promised. The file stays for the sweeper.
+  absl::Status Abandon(const PackId& pack) {
+    return journal_.Update([&](const VaultState&, int64_t) {
+      VaultRecord record;
+      record.mutable_pack_dead()->set_pack(std::string(pack.text()));
+      record.mutable_pack_dead()->set_reason("no whole object in it");
+      return std::vector<VaultRecord>{record};
+    });
+  }
+
+  absl::Status SealRecovered(const PackId& pack, const PackState* state,
+                             const PackContents& contents, uint64_t promised) {
+    const bool damaged = contents.intact_length < promised;
+    Loss loss;
+    if (damaged) {
+      NS_ASSIGN_OR_RETURN(loss, DropFromIndex(pack, contents.entries));
+    }
+    NS_RETURN_IF_ERROR(IndexPack(pack, contents));
+    NS_ASSIGN_OR_RETURN(SealedPack sealed, Finish(pack, contents));
+    NoteManifests(contents);
+    ++report_.packs_recovered;
+    report_.objects_recovered += contents.entries.size();
+    if (damaged) {
+      Report(pack, state, loss,
+             absl::StrCat("is damaged at offset ", contents.intact_length,
+                          ", before its synced length ", promised));
+    }
+    return journal_.Update([&](const VaultState& now, int64_t) {
+      std::vector<VaultRecord> records = {SealedRecord(sealed)};
+      if (damaged)
+        records.push_back(GenerationRecord(now, "a pack is damaged"));
+      return records;
+    });
+  }
+
+  absl::StatusOr<SealedPack> Finish(const PackId& pack,
+                                    const PackContents& contents) {
+    Toc toc{.vault = vault_.id,
+            .pack = pack,
+            .pack_class = contents.entries.front().kind == ObjectKind::kData
+                              ? PackClass::kData
+                              : PackClass::kNode,
+            .pack_length = contents.length,
+            .entries = contents.entries};
+    return SealPack(fs_, paths_.open, paths_.sealed, toc);
+  }
+
+  // After a torn journal tail these may be snapshots whose agent never got an
+  // answer.
+  void NoteManifests(const PackContents& contents) {
+    if (!journal_.found_torn_tail()) return;
+    for (const PackEntry& entry : contents.entries) {
+      if (entry.kind != ObjectKind::kManifest) continue;
+      const bool known = journal_.Read([&](const VaultState& state) {
+        return std::any_of(state.snapshots().begin(), state.snapshots().end(),
+                           [&](const SnapshotInfo& info) {
+                             return ManifestObjectId(info.id) == entry.id;
+                           });
+      });
+      if (known) continue;
+      report_.notes.push_back(absl::StrCat(
+          "vault ", vault_.name, ": the commit of snapshot ", entry.id.Hex(),
+          " was interrupted; its agent will ask again"));
+    }
+  }
+
+  // Packs that the journal names and the disk does not have, or not whole.
+  absl::Status LosePacks() {
+    for (const auto& [pack, state] : States()) {
+      if (state.synced_length == 0) continue;
+      const std::string path = paths_.SealedPack(pack);
+      absl::StatusOr<FileInfo> info = fs_.Stat(path);
+      if (info.ok() && info->size_bytes >= state.synced_length) continue;
+      if (absl::IsNotFound(info.status())) {
+        NS_RETURN_IF_ERROR(Lose(pack, &state, {}, "is missing"));
+        continue;
+      }
+      NS_RETURN_IF_ERROR(info.status());
+      NS_RETURN_IF_ERROR(LoseTail(pack, state, path, info->size_bytes));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LoseTail(const PackId& pack, const PackState& state,
+                        const std::string& path, uint64_t size) {
+    NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForRead(path));
+    absl::StatusOr<PackContents> contents = ScanContents(*file, size);
+    if (absl::IsDataLoss(contents.status())) contents = PackContents{};
+    NS_RETURN_IF_ERROR(contents.status());
+    return Lose(pack, &state, *contents,
+                absl::StrCat("has ", size, " bytes, ", state.synced_length,
+                             " were synced"));
+  }
+
+  // The index forgets first: once the journal says "lost" nobody looks again.
+  absl::Status Lose(const PackId& pack, const PackState* state,
+                    const PackContents& rest, absl::string_view reason) {
+    report_.clean = false;
+    NS_ASSIGN_OR_RETURN(Loss loss, DropFromIndex(pack, rest.entries));
+    NS_RETURN_IF_ERROR(MarkIndexed(pack, rest.length));
+    Report(pack, state, loss, reason);
+    return journal_.Update([&](const VaultState& now, int64_t) {
+      VaultRecord record;
+      record.mutable_pack_lost()->set_pack(std::string(pack.text()));
+      record.mutable_pack_lost()->set_length(rest.length);
+      record.mutable_pack_lost()->set_reason(std::string(reason));
+      return std::vector<VaultRecord>{record,
+                                      GenerationRecord(now, "a pack is lost")};
+    });
+  }
+
+  void Report(const PackId& pack, const PackState* state, const Loss& loss,
+              absl::string_view reason) {
+    const uint64_t first = state == nullptr ? 0 : state->first_sequence;
+    const std::string snapshots =
+        journal_.Read([&](const VaultState& now) -> std::string {
+          if (!rebuild_ && loss.objects == 0) return "no snapshot needs it";
+          return NameSnapshots(now, first, loss.domains);
+        });
+    report_.losses.push_back(absl::StrCat(
+        "vault ", vault_.name, ": pack ", PackFileName(pack), " ", reason,
+        rebuild_ ? "" : absl::StrCat(", ", loss.objects, " objects are gone"),
+        "; ", snapshots,
+        "; the next backup of these hosts puts what still exists again"));
+  }
+
+  // Erases the entries of a pack that are not among `valid`, durably.
+  absl::StatusOr<Loss> DropFromIndex(const PackId& pack,
+                                     const std::vector<PackEntry>& valid) {
+    absl::flat_hash_set<uint64_t> offsets;
+    for (const PackEntry& entry : valid) offsets.insert(entry.offset);
+    Loss loss;
+    IndexBatch batch;
+    NS_RETURN_IF_ERROR(index_.ForEach(vault_.id, [&](const IndexEntry& entry) {
+      if (entry.location.pack != pack ||
+          offsets.contains(entry.location.offset)) {
+        return absl::OkStatus();
+      }
+      loss.domains.insert(entry.domain_number);
+      ++loss.objects;
+      batch.erased.emplace_back(entry.domain_number, entry.id);
+      return absl::OkStatus();
+    }));
+    NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));
+    return loss;
+  }
+
+  // What is in the index already keeps its closed marks.
+  absl::Status IndexPack(const PackId& pack, const PackContents& contents) {
+    const uint64_t indexed = IndexedLength(pack);
+    IndexBatch batch;
+    journal_.Read([&](const VaultState& state) {
+      for (const PackEntry& entry : contents.entries) {
+        if (entry.end() <= indexed ||
+            state.IsQuarantined(entry.domain_number, entry.id, pack)) {
+          continue;
+        }
+        batch.objects.push_back(ToIndexEntry(pack, entry));
+      }
+    });
+    NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));
+    return MarkIndexed(pack, contents.length);
+  }
+
+  absl::Status MarkIndexed(const PackId& pack, uint64_t length) {
+    IndexBatch batch;
+    batch.indexed_lengths = {{pack, length}};
+    if (!rebuild_) batch.journal_records = journal_.records();
+    index_state_.indexed_lengths[pack] = length;
+    return index_.Write(vault_.id, batch, /*sync=*/true);
+  }
+
+  // An index that lost batches: packs it knows too little of are read again, a
+  // lost pack that it still knows is forgotten again.
+  absl::Status CatchUp() {
+    bool raised = false;
+    for (const auto& [pack, state] : States()) {
+      const uint64_t indexed = IndexedLength(pack);
+      const bool behind = indexed < state.synced_length;
+      const bool ahead = state.lost && indexed > state.synced_length;
+      if (!behind && !ahead) continue;
+      if (!raised) {
+        NS_RETURN_IF_ERROR(
+            RaiseGeneration(journal_, "the object index was behind"));
+        raised = true;
+      }
+      NS_RETURN_IF_ERROR(Reindex(pack, state));
+    }
+    if (raised) {
+      report_.notes.push_back(absl::StrCat(
+          "vault ", vault_.name, ": the object index was behind the journal"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Reindex(const PackId& pack, const PackState& state) {
+    PackContents contents;
+    if (state.synced_length > 0) {
+      NS_ASSIGN_OR_RETURN(contents, LoadContents(fs_, paths_, vault_.id, pack,
+                                                 PackPlace::kSealed, &state));
+    }
+    NS_RETURN_IF_ERROR(DropFromIndex(pack, contents.entries).status());
+    index_state_.indexed_lengths[pack] = 0;
+    NS_RETURN_IF_ERROR(IndexPack(pack, contents));
+    report_.objects_indexed += contents.entries.size();
+    return absl::OkStatus();
+  }
+
+  FileSystem& fs_;
+  const VaultPaths& paths_;
+  const VaultRegistration& vault_;
+  ObjectIndex& index_;
+  VaultJournal& journal_;
+  StartupReport& report_;
+  IndexState index_state_;
+  std::map<PackId, PackPlace> packs_;
+  bool rebuild_ = false;
+};
+
+// Packs in the order in which they were finished; those that were not come
+// last: of two valid copies the later one is used.
+std::vector<PackId> InSealOrder(const std::map<PackId, PackPlace>& packs,
+                                const PackStates& states) {
+  std::vector<std::pair<uint64_t, PackId>> order;
+  for (const auto& [pack, place] : packs) {
+    const PackState* state = StateOf(states, pack);
+    const bool sealed = state != nullptr && state->sealed;
+    order.emplace_back(
+        sealed ? state->seal_order : std::numeric_limits<uint64_t>::max(),
+        pack);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<PackId> ids;
+  for (const auto& [number, pack] : order) ids.push_back(pack);
+  return ids;
+}
+
+// Fills the index with the packs of a vault; lives for one call.
+class Indexing {
+ public:
+  Indexing(ObjectIndex& index, const VaultId& vault,
+           const VaultJournal& journal,
+           const std::function<void(uint64_t)>& progress)
+      : index_(index), vault_(vault), journal_(journal), progress_(progress) {}
+
+  absl::Status Add(const PackId& pack, const PackContents& contents) {
+    for (const PackEntry& entry : contents.entries) {
+      const bool quarantined = journal_.Read([&](const VaultState& state) {
+        return state.IsQuarantined(entry.domain_number, entry.id, pack);
+      });
+      if (quarantined) continue;
+      batch_.objects.push_back(ToIndexEntry(pack, entry));
+      ++objects_;
+      if (batch_.objects.size() < kIndexBatchObjects) continue;
+      NS_RETURN_IF_ERROR(Flush(/*sync=*/false));
+    }
+    batch_.indexed_lengths.emplace_back(pack, contents.length);
+    return absl::OkStatus();
+  }
+
+  // Only now does the index say that it is one.
+  absl::StatusOr<uint64_t> Finish() {
+    batch_.journal_records = journal_.records();
+    NS_RETURN_IF_ERROR(Flush(/*sync=*/true));
+    return objects_;
+  }
+
+ private:
+  absl::Status Flush(bool sync) {
+    NS_RETURN_IF_ERROR(index_.Write(vault_, batch_, sync));
+    batch_ = {};
+    if (progress_) progress_(objects_);
+    return absl::OkStatus();
+  }
+
+  ObjectIndex& index_;
+  const VaultId vault_;
+  const VaultJournal& journal_;
+  const std::function<void(uint64_t)>& progress_;
+  IndexBatch batch_;
+  uint64_t objects_ = 0;
+};
+
+}  // namespace
+
+absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
+                          const VaultRegistration& vault, ObjectIndex& index,
+                          VaultJournal& journal, StartupReport& report) {
+  return Recovery(fs, paths, vault, index, journal, report).Run();
+}
+
+absl::StatusOr<uint64_t> IndexVault(
+    FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
+    ObjectIndex& index, const VaultJournal& journal, StartupReport& report,
+    const std::function<void(uint64_t)>& progress) {
+  const PackStates states =
+      journal.Read([](const VaultState& state) { return state.packs(); });
+  NS_ASSIGN_OR_RETURN(auto packs, ListPacks(fs, paths));
+  Indexing indexing(index, vault.id, journal, progress);
+  for (const PackId& pack : InSealOrder(packs, states)) {
+    const PackState* state = StateOf(states, pack);
+    const bool ended = state != nullptr && (state->dead || state->lost);
+    PackContents contents;
+    if (!ended || state->synced_length > 0) {
+      absl::StatusOr<PackContents> loaded =
+          LoadContents(fs, paths, vault.id, pack, packs.at(pack), state);
+      if (loaded.ok()) {
+        contents = *std::move(loaded);
+      } else if (!absl::IsDataLoss(loaded.status())) {
+        return loaded.status();
+      }
+    }
+    if (state != nullptr && contents.intact_length < state->synced_length) {
+      report.losses.push_back(
+          absl::StrCat("vault ", vault.name, ": pack ", PackFileName(pack),
+                       " is damaged at offset ", contents.intact_length,
+                       ", before its synced length ", state->synced_length));
+    }
+    NS_RETURN_IF_ERROR(indexing.Add(pack, contents));
+  }
+  for (const auto& [pack, state] : states) {
+    if (packs.contains(pack) || state.synced_length == 0) continue;
+    report.losses.push_back(absl::StrCat(
+        "vault ", vault.name, ": pack ", PackFileName(pack), " is missing; ",
+        journal.Read([&, first = state.first_sequence](const VaultState& now) {
+          return NameSnapshots(now, first, {});
+        })));
+  }
+  return indexing.Finish();
+}
+
+absl::Status RaiseGeneration(VaultJournal& journal, absl::string_view reason) {
+  return journal.Update([&](const VaultState& state, int64_t) {
+    return std::vector<VaultRecord>{GenerationRecord(state, reason)};
+  });
+}
+
+}  // namespace nightsafe

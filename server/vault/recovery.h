@@ -1,0 +1,39 @@
+// Brings packs, journal and object index of one vault in line at start-up.
+// DESIGN.md in server/store says what is proved by it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/io/file_system.h"
+#include "server/catalog/registry.h"
+#include "server/store/object_index.h"
+#include "server/vault/startup_report.h"
+#include "server/vault/vault_journal.h"
+#include "server/vault/vault_paths.h"
+
+namespace nightsafe {
+
+// Finishes packs that an unclean stop left open, records packs that are gone,
+// and brings the index up to the journal. Nothing else may use the vault.
+// Repeating it after any interruption has the same result. Adds to `report`.
+absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
+                          const VaultRegistration& vault, ObjectIndex& index,
+                          VaultJournal& journal, StartupReport& report);
+
+// Puts every object of every pack into the index, which knows nothing of this
+// vault, and returns how many. Writes the index only. Packs without a valid
+// table of contents are scanned; what is missing or unreadable is a loss in
+// `report`. `progress` gets the objects so far.
+absl::StatusOr<uint64_t> IndexVault(
+    FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
+    ObjectIndex& index, const VaultJournal& journal, StartupReport& report,
+    const std::function<void(uint64_t)>& progress);
+
+// As a change of the journal: the generation rises, so that every set's next
+// commit proves everything again.
+absl::Status RaiseGeneration(VaultJournal& journal, absl::string_view reason);
+
+}  // namespace nightsafe

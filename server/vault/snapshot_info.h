@@ -1,0 +1,28 @@
+// A committed snapshot as the catalogue has it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+
+namespace nightsafe {
+
+struct SnapshotInfo {
+  SnapshotId id;
+  uint64_t sequence = 0;  // of the vault, from 1
+  absl::Time received;
+  std::string host;
+  std::string set;
+  uint32_t domain_number = 0;
+  uint64_t new_bytes = 0;
+  uint64_t new_objects = 0;
+  std::string manifest;  // the manifest object, whole
+  // The chain does not continue where this host and set stood: a cloned or
+  // rolled-back machine.
+  bool forked = false;
+  bool restarted = false;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,176 @@
+#include "server/vault/vault_state.h"
+
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/snapshot/manifest.h"
+
+namespace nightsafe {
+
+using v1::format::ManifestClear;
+using v1::format::VaultRecord;
+
+absl::Status VaultState::Apply(const VaultRecord& record) {
+  ++records_;
+  last_time_ns_ = std::max(last_time_ns_, record.time_unix_ns());
+  switch (record.change_case()) {
+    case VaultRecord::kInit:
+      init_ = record.init();
+      return absl::OkStatus();
+    case VaultRecord::kKeyring:
+      sealed_keyring_ = record.keyring().sealed_keyring();
+      return absl::OkStatus();
+    case VaultRecord::kCommit:
+      return ApplyCommit(record.commit());
+    case VaultRecord::kPackSealed:
+      return ApplyPackSealed(record.pack_sealed());
+    case VaultRecord::kPackDead:
+      return ApplyPackEnded(record.pack_dead(), /*lost=*/false);
+    case VaultRecord::kPackLost:
+      return ApplyPackEnded(record.pack_lost(), /*lost=*/true);
+    case VaultRecord::kGeneration:
+      if (record.generation().number() <= generation_) {
+        return absl::DataLossError(
+            absl::StrCat("generation ", record.generation().number(),
+                         " after generation ", generation_));
+      }
+      generation_ = record.generation().number();
+      return absl::OkStatus();
+    case VaultRecord::kQuarantined:
+      return ApplyQuarantine(record.quarantined(), /*healed=*/false);
+    case VaultRecord::kHealed:
+      return ApplyQuarantine(record.healed(), /*healed=*/true);
+    case VaultRecord::CHANGE_NOT_SET:
+      break;
+  }
+  return absl::DataLossError(
+      "journal record of a kind that this program does not know: it was "
+      "written by a newer version");
+}
+
+absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
+  if (commit.sequence() != snapshots_.size() + 1) {
+    return absl::DataLossError(
+        absl::StrCat("commit ", commit.sequence(), " where commit ",
+                     snapshots_.size() + 1, " was expected"));
+  }
+  NS_ASSIGN_OR_RETURN(Manifest manifest,
+                      ParseManifest(AsBytes(commit.manifest())));
+  NS_ASSIGN_OR_RETURN(SessionId session,
+                      SessionId::FromBytes(AsBytes(commit.session())));
+  for (const VaultRecord::PackLength& length : commit.packs()) {
+    NS_ASSIGN_OR_RETURN(PackState * pack, PackOf(length.pack()));
+    pack->synced_length = std::max(pack->synced_length, length.length());
+  }
+  SnapshotInfo info{.id = manifest.id,
+                    .sequence = commit.sequence(),
+                    .received = absl::FromUnixNanos(commit.received_unix_ns()),
+                    .host = commit.host(),
+                    .set = commit.set(),
+                    .domain_number = commit.domain_number(),
+                    .new_bytes = commit.new_bytes(),
+                    .new_objects = commit.new_objects(),
+                    .manifest = commit.manifest()};
+  const ManifestClear& clear = manifest.clear;
+  ApplyChain(clear, info);
+  const SetName set(info.host, info.set);
+  keyed_.try_emplace(set, !clear.keyed_name().empty());
+  if (!clear.keyed_name().empty()) {
+    keyed_snapshots_[set].try_emplace(
+        clear.keyed_name(),
+        KeyedSnapshot{.snapshot = manifest.id,
+                      .content_id = clear.content_id(),
+                      .domain_epoch = clear.certificate().domain_epoch()});
+  }
+  sessions_[{info.host, session}] = snapshots_.size();
+  snapshots_.push_back(std::move(info));
+  return absl::OkStatus();
+}
+
+void VaultState::ApplyChain(const ManifestClear& clear, SnapshotInfo& info) {
+  const bool begins =
+      clear.chain_counter() == 1 && clear.previous_manifest().empty();
+  auto [it, first] = chains_.try_emplace(
+      {info.host, info.set, clear.certificate().host_epoch()});
+  Chain& chain = it->second;
+  const bool continues =
+      first ? begins
+            : clear.chain_counter() == chain.counter + 1 &&
+                  clear.previous_manifest() == chain.head.text();
+  info.restarted = clear.restarted() && begins;
+  info.forked = !continues && !info.restarted;
+  chain = {.head = info.id, .counter = clear.chain_counter()};
+}
+
+absl::Status VaultState::ApplyPackSealed(
+    const VaultRecord::PackSealed& sealed) {
+  NS_ASSIGN_OR_RETURN(PackState * pack, PackOf(sealed.pack()));
+  if (sealed.toc_hash().size() != pack->toc_hash.size()) {
+    return absl::DataLossError("hash of a pack's table has the wrong length");
+  }
+  pack->sealed = true;
+  pack->synced_length = sealed.length();
+  pack->objects = sealed.objects();
+  const ByteView hash = AsBytes(sealed.toc_hash());
+  std::copy(hash.begin(), hash.end(), pack->toc_hash.begin());
+  pack->seal_order = ++packs_sealed_;
+  return absl::OkStatus();
+}
+
+absl::Status VaultState::ApplyPackEnded(const VaultRecord::PackEnded& ended,
+                                        bool lost) {
+  NS_ASSIGN_OR_RETURN(PackState * pack, PackOf(ended.pack()));
+  (lost ? pack->lost : pack->dead) = true;
+  pack->synced_length = ended.length();
+  return absl::OkStatus();
+}
+
+absl::Status VaultState::ApplyQuarantine(const VaultRecord::Quarantine& what,
+                                         bool healed) {
+  NS_ASSIGN_OR_RETURN(ObjectId id,
+                      ObjectId::FromBytes(AsBytes(what.object_id())));
+  NS_ASSIGN_OR_RETURN(PackId pack, PackId::FromBytes(AsBytes(what.pack())));
+  const std::tuple key(what.domain_number(), id, pack);
+  if (healed) {
+    quarantine_.erase(key);
+  } else {
+    quarantine_.insert(key);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PackState*> VaultState::PackOf(const std::string& id) {
+  NS_ASSIGN_OR_RETURN(PackId pack, PackId::FromBytes(AsBytes(id)));
+  auto [it, added] = packs_.try_emplace(pack);
+  if (added) it->second.first_sequence = snapshots_.size() + 1;
+  return &it->second;
+}
+
+const SnapshotInfo* VaultState::FindSession(const std::string& host,
+                                            const SessionId& session) const {
+  const auto it = sessions_.find({host, session});
+  return it == sessions_.end() ? nullptr : &snapshots_[it->second];
+}
+
+std::optional<bool> VaultState::IsKeyed(const std::string& host,
+                                        const std::string& set) const {
+  const auto it = keyed_.find(SetName(host, set));
+  if (it == keyed_.end()) return std::nullopt;
+  return it->second;
+}
+
+const KeyedSnapshot* VaultState::FindKeyed(const std::string& host,
+                                           const std::string& set,
+                                           const std::string& name) const {
+  const auto names = keyed_snapshots_.find(SetName(host, set));
+  if (names == keyed_snapshots_.end()) return nullptr;
+  const auto it = names->second.find(name);
+  return it == names->second.end() ? nullptr : &it->second;
+}
+
+bool VaultState::IsQuarantined(uint32_t domain_number, const ObjectId& id,
+                               const PackId& pack) const {
+  return quarantine_.contains({domain_number, id, pack});
+}
+
+}  // namespace nightsafe
