@@ -210,20 +210,19 @@ absl::StatusOr<HostRegistration> Registry::AddHost(absl::string_view vault,
                                                    const TokenHash& token,
                                                    absl::Time token_expires) {
   absl::MutexLock lock(&state_->mutex);
-  const Principals& principals = state_->principals;
   std::vector<ServerRecord> records;
-  const HostRegistration* existing = principals.FindHost(vault, host);
+  const HostRegistration* existing = state_->principals.FindHost(vault, host);
   if (existing == nullptr) {
     records.push_back(RecordNow(state_->clock));
     auto& added = *records.back().mutable_principal_added();
     added.set_role(v1::format::HOST_ROLE);
     added.set_name(std::string(host));
     added.set_vault(std::string(vault));
-    added.set_writer(principals.NextWriter());
+    added.set_writer(state_->principals.NextWriter());
     added.set_host_epoch(1);
     added.set_domain(std::string(domain.empty() ? host : domain));
     added.set_domain_epoch(1);
-    added.set_domain_number(principals.NextDomainNumber(vault));
+    added.set_domain_number(state_->principals.NextDomainNumber(vault));
   } else if (!domain.empty() && domain != existing->domain) {
     return absl::AlreadyExistsError(absl::StrCat("host ", host, " of vault ",
                                                  vault, " exists, in domain ",
