@@ -32,4 +32,14 @@ inline std::string PseudoRandomBytes(size_t length, uint64_t seed) {
   return bytes;
 }
 
+// Text that compresses.
+inline std::string CompressibleText(size_t length) {
+  std::string text;
+  for (uint64_t i = 0; text.size() < length; ++i) {
+    text += "line " + std::to_string(i * i) + "\n";
+  }
+  text.resize(length);
+  return text;
+}
+
 }  // namespace nightsafe

@@ -17,16 +17,6 @@ ObjectId Numbered(unsigned char number) {
   return id;
 }
 
-// Text that compresses, of any length.
-std::string Text(size_t length) {
-  std::string text;
-  for (uint64_t i = 0; text.size() < length; ++i) {
-    text += "line " + std::to_string(i * i) + "\n";
-  }
-  text.resize(length);
-  return text;
-}
-
 class SealerTest : public testing::Test {
  protected:
   SealedObject Sealed(const std::string& plain) {
@@ -60,7 +50,7 @@ class SealerTest : public testing::Test {
 TEST_F(SealerTest, OpensWhatWasSealed) {
   for (size_t length : {0u, 1u, 9u, 100u, 4096u, 300000u, 4u << 20}) {
     for (const std::string& plain :
-         {Text(length), PseudoRandomBytes(length, length)}) {
+         {CompressibleText(length), PseudoRandomBytes(length, length)}) {
       const SealedObject object = Sealed(plain);
       EXPECT_EQ(object.ref.plain_length, length);
       EXPECT_EQ(object.ref.id, ObjectIdOf(AsBytes(object.bytes)));
@@ -91,10 +81,12 @@ TEST_F(SealerTest, IsAFunctionOfBytesAndLevel) {
   for (int level : {1, 3, 6, 9, 12}) {
     Sealer used(keys_, level);
     for (size_t length : {10000u, 700000u, 100u, 3u << 20}) {
-      ASSERT_TRUE(
-          used.Seal(ObjectKind::kData, {}, AsBytes(Text(length / 2))).ok());
+      ASSERT_TRUE(used.Seal(ObjectKind::kData, {},
+                            AsBytes(CompressibleText(length / 2)))
+                      .ok());
       Sealer fresh(keys_, level);
-      const std::string plain = Text(length) + PseudoRandomBytes(length, 1);
+      const std::string plain =
+          CompressibleText(length) + PseudoRandomBytes(length, 1);
       EXPECT_EQ(used.Seal(ObjectKind::kData, {}, AsBytes(plain))->bytes,
                 fresh.Seal(ObjectKind::kData, {}, AsBytes(plain))->bytes)
           << "level " << level << ", " << length << " bytes";
@@ -103,7 +95,7 @@ TEST_F(SealerTest, IsAFunctionOfBytesAndLevel) {
 }
 
 TEST_F(SealerTest, CompressesOnlyWhatSavesASixteenth) {
-  EXPECT_LT(Sealed(Text(100000)).bytes.size(), 50000u);
+  EXPECT_LT(Sealed(CompressibleText(100000)).bytes.size(), 50000u);
   const std::string noise = PseudoRandomBytes(100000, 3);
   const auto stored =
       static_cast<size_t>(PaddedLength(kMessageHeaderBytes + noise.size()));
@@ -165,7 +157,7 @@ TEST_F(SealerTest, RefusesWhatIsTooLong) {
 }
 
 TEST_F(SealerTest, OpenRefusesEveryDamage) {
-  const SealedObject object = Sealed(Text(40));
+  const SealedObject object = Sealed(CompressibleText(40));
   for (size_t length = 0; length < object.bytes.size(); ++length) {
     const std::string cut = object.bytes.substr(0, length);
     EXPECT_EQ(Opened(cut, object.ref), absl::StatusCode::kDataLoss);
@@ -198,7 +190,7 @@ TEST_F(SealerTest, OpenRefusesAWrongReference) {
 
 TEST_F(SealerTest, OpenRefusesHostileMessages) {
   const std::string header = EncodeObjectHeader(ObjectKind::kData, {});
-  const std::string plain = Text(1000);
+  const std::string plain = CompressibleText(1000);
   std::string frame(Compressor::Bound(plain.size()), '\0');
   frame.resize(
       Compressor(1).Compress(AsBytes(plain), AsMutableBytes(frame)).value());

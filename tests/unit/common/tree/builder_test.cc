@@ -81,7 +81,7 @@ TEST_F(TreeBuilderTest, RoundTripOfRandomTrees) {
   const unsigned seed = 99;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 25; ++round) {
     std::map<PathKey, Listed> entries;
     for (size_t i = random() % 2000; i > 0; --i) {
       const PathKey key{random() % 4 == 0 ? ""
