@@ -49,7 +49,7 @@ Upload::~Upload() {
 
 absl::Status Upload::OpenStream() {
   NS_ASSIGN_OR_RETURN(stream_,
-                      DepositStream::Open(connection_, options_.open,
+                      DepositClient::Open(connection_, options_.open,
                                           [this](DepositEvent event) {
                                             absl::MutexLock lock(&mutex_);
                                             events_.push_back(std::move(event));

@@ -19,7 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/rpc/connection.h"
-#include "client/rpc/deposit_stream.h"
+#include "client/rpc/deposit_client.h"
 #include "common/object/sealer.h"
 
 namespace nightsafe {
@@ -98,7 +98,7 @@ class Upload {
   std::thread thread_;
 
   // Of the writing thread alone.
-  std::unique_ptr<DepositStream> stream_;
+  std::unique_ptr<DepositClient> stream_;
   uint64_t last_offer_ = 0;
   uint64_t last_put_ = 0;
   int reconnects_ = 0;

@@ -68,7 +68,7 @@ using DepositEvent =
                  ConflictReply, IncompleteReply, StreamEnded>;
 
 // Writes from one thread at a time; events come on a thread of the stream.
-class DepositStream {
+class DepositClient {
  public:
   // Must not block and must not call into the stream. StreamEnded comes last,
   // exactly once.
@@ -76,13 +76,13 @@ class DepositStream {
 
   // Returns when the server answered Opened. `connection` must outlive the
   // stream. The status is as Connection::ToStatus says; no event follows then.
-  static absl::StatusOr<std::unique_ptr<DepositStream>> Open(
+  static absl::StatusOr<std::unique_ptr<DepositClient>> Open(
       const Connection& connection, const DepositOpen& open, OnEvent on_event);
 
   // Cancels if the stream has not ended; the last event precedes its return.
-  ~DepositStream();
-  DepositStream(const DepositStream&) = delete;
-  DepositStream& operator=(const DepositStream&) = delete;
+  ~DepositClient();
+  DepositClient(const DepositClient&) = delete;
+  DepositClient& operator=(const DepositClient&) = delete;
 
   const DepositLimits& limits() const { return limits_; }
 
@@ -102,7 +102,7 @@ class DepositStream {
 
  private:
   struct State;
-  explicit DepositStream(std::unique_ptr<State> state);
+  explicit DepositClient(std::unique_ptr<State> state);
   DepositLimits limits_;
   std::unique_ptr<State> state_;
 };

@@ -1,4 +1,4 @@
-#include "client/rpc/deposit_stream.h"
+#include "client/rpc/deposit_client.h"
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
@@ -89,7 +89,7 @@ DepositLimits ReadLimits(const v1::DepositReply::Opened& opened) {
 
 }  // namespace
 
-struct DepositStream::State {
+struct DepositClient::State {
   State(const Connection& connection_in, OnEvent on_event_in)
       : connection(connection_in),
         on_event(std::move(on_event_in)),
@@ -169,10 +169,10 @@ struct DepositStream::State {
   std::thread reader;
 };
 
-DepositStream::DepositStream(std::unique_ptr<State> state)
+DepositClient::DepositClient(std::unique_ptr<State> state)
     : state_(std::move(state)) {}
 
-absl::StatusOr<std::unique_ptr<DepositStream>> DepositStream::Open(
+absl::StatusOr<std::unique_ptr<DepositClient>> DepositClient::Open(
     const Connection& connection, const DepositOpen& open, OnEvent on_event) {
   auto state = std::make_unique<State>(connection, std::move(on_event));
   v1::DepositRequest request;
@@ -187,19 +187,19 @@ absl::StatusOr<std::unique_ptr<DepositStream>> DepositStream::Open(
   }
   DepositLimits limits;
   NS_RETURN_IF_ERROR(state->ReadOpened(limits));
-  std::unique_ptr<DepositStream> stream(new DepositStream(std::move(state)));
+  std::unique_ptr<DepositClient> stream(new DepositClient(std::move(state)));
   stream->limits_ = limits;
   State* borrowed = stream->state_.get();
   borrowed->reader = std::thread([borrowed] { borrowed->ReadLoop(); });
   return stream;
 }
 
-DepositStream::~DepositStream() {
+DepositClient::~DepositClient() {
   Cancel();
   state_->reader.join();
 }
 
-absl::Status DepositStream::Offer(uint64_t number,
+absl::Status DepositClient::Offer(uint64_t number,
                                   const std::vector<ObjectId>& ids) {
   v1::DepositRequest request;
   request.mutable_offer()->set_number(number);
@@ -209,7 +209,7 @@ absl::Status DepositStream::Offer(uint64_t number,
   return state_->Write(request);
 }
 
-absl::Status DepositStream::Put(uint64_t number,
+absl::Status DepositClient::Put(uint64_t number,
                                 const std::vector<absl::string_view>& objects) {
   v1::DepositRequest request;
   request.mutable_put()->set_number(number);
@@ -219,20 +219,20 @@ absl::Status DepositStream::Put(uint64_t number,
   return state_->Write(request);
 }
 
-absl::Status DepositStream::Commit(ByteView manifest) {
+absl::Status DepositClient::Commit(ByteView manifest) {
   v1::DepositRequest request;
   request.mutable_commit()->set_manifest(std::string(AsText(manifest)));
   return state_->Write(request);
 }
 
-absl::Status DepositStream::Finish() {
+absl::Status DepositClient::Finish() {
   // A failed half-close means that the stream has ended; so says `end`.
   state_->stream->WritesDone();
   return state_->EndStatus();
 }
 
-void DepositStream::Cancel() { state_->context.TryCancel(); }
+void DepositClient::Cancel() { state_->context.TryCancel(); }
 
-uint64_t DepositStream::sent_bytes() const { return state_->sent_bytes; }
+uint64_t DepositClient::sent_bytes() const { return state_->sent_bytes; }
 
 }  // namespace nightsafe
