@@ -15,6 +15,7 @@
 #include "server/vault/vault.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/vault_fixture.h"
+#include "tests/support/volatile_disk.h"
 
 namespace nightsafe {
 
@@ -26,8 +27,9 @@ struct Deposited {
 class VaultTest : public ::testing::Test {
  protected:
   VaultTest()
-      : disk_(NewPosixFileSystem()),
-        fs_(*disk_),
+      : posix_(NewPosixFileSystem()),
+        disk_(*posix_),
+        fs_(disk_),
         web_(vault_keys_.MakeHost("web1", 1)),
         db_(vault_keys_.MakeHost("db1", 2)) {
     options_.reserve_bytes = 0;
@@ -169,7 +171,8 @@ class VaultTest : public ::testing::Test {
   const TestVault vault_keys_;
   const ServerId server_ = RandomId<ServerId>();
   const VerifyKey admin_ = SigningKey::Generate().verify_key();
-  std::unique_ptr<FileSystem> disk_;
+  std::unique_ptr<FileSystem> posix_;
+  VolatileDisk disk_;
   FaultyFileSystem fs_;
   StoreOptions options_;
   std::string directory_;
