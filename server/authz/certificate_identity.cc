@@ -1,0 +1,80 @@
+#include "server/authz/certificate_identity.h"
+
+#include <grpc/grpc_security_constants.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/pki/pki.h"
+
+namespace nightsafe {
+namespace {
+
+absl::Status Refuse(absl::string_view why) {
+  return absl::PermissionDeniedError(why);
+}
+
+absl::StatusOr<PeerIdentity> NamedBy(const CertificateView& certificate,
+                                     absl::Time now) {
+  if (now < certificate.not_before || now >= certificate.not_after) {
+    return Refuse("certificate is not valid at this time");
+  }
+  if (certificate.is_ca) return Refuse("certificate is a CA's");
+  if (!certificate.client_auth) return Refuse("certificate is not a client's");
+  if (certificate.uri_sans.size() != 1 || certificate.other_sans != 0) {
+    return Refuse("certificate does not have exactly one name");
+  }
+  return PeerIdentity::FromUri(certificate.uri_sans.front());
+}
+
+// `Registration` is a host's or a reader's.
+template <typename Registration>
+absl::Status CheckActive(const Registration& registration,
+                         const PublicKeyFingerprint& key) {
+  if (!registration.enrolled) return Refuse("not enrolled");
+  if (registration.revoked) return Refuse("revoked");
+  if (registration.fingerprint != KeyFingerprint::FromValidBytes(key.view())) {
+    return Refuse("the key is not the registered one");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Principal> CertificateIdentity::Identify(
+    const grpc::AuthContext& connection) const {
+  const auto pem =
+      connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (pem.size() != 1) return Refuse("connection without one certificate");
+  return IdentifyPem(absl::string_view(pem[0].data(), pem[0].size()));
+}
+
+absl::StatusOr<Principal> CertificateIdentity::IdentifyPem(
+    absl::string_view pem) const {
+  NS_ASSIGN_OR_RETURN(CertificateView certificate, InspectCertificatePem(pem));
+  NS_ASSIGN_OR_RETURN(PeerIdentity identity,
+                      NamedBy(certificate, clock_.Now()));
+  if (identity.server != registry_.server_id()) {
+    return Refuse("certificate of another server");
+  }
+  Principal principal;
+  principal.vault = identity.vault;
+  principal.name = identity.name;
+  if (identity.role == PeerRole::kHost) {
+    NS_ASSIGN_OR_RETURN(HostRegistration host,
+                        registry_.FindHost(identity.vault, identity.name));
+    NS_RETURN_IF_ERROR(CheckActive(host, certificate.fingerprint));
+    principal.role = v1::HOST;
+    return principal;
+  }
+  if (identity.role == PeerRole::kReader) {
+    NS_ASSIGN_OR_RETURN(ReaderRegistration reader,
+                        registry_.FindReader(identity.name));
+    NS_RETURN_IF_ERROR(CheckActive(reader, certificate.fingerprint));
+    principal.role = v1::READER;
+    principal.vaults = reader.vaults;
+    return principal;
+  }
+  return Refuse("admins have no certificates on this listener");
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,41 @@
+#include <iostream>
+#include <memory>
+
+#include "common/base/status.h"
+#include "server/cli/command.h"
+#include "server/vault/data_directory.h"
+
+namespace nightsafe {
+namespace {
+
+absl::Status Rebuild(const std::string& data) {
+  const auto fs = NewPosixFileSystem();
+  const SystemClock clock;
+  const absl::Time begin = clock.Now();
+  uint64_t shown = 0;
+  NS_ASSIGN_OR_RETURN(
+      uint64_t objects,
+      DataDirectory::Rebuild(*fs, data, clock, [&](uint64_t done) {
+        constexpr uint64_t kStep = 100'000;
+        if (done / kStep == shown) return;
+        shown = done / kStep;
+        std::cerr << done << " objects\n";
+      }));
+  std::cout << "indexed " << objects << " objects in "
+            << absl::ToDoubleSeconds(clock.Now() - begin) << " s\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRebuild(CLI::App& app, Run& run) {
+  auto data = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand(
+      "rebuild",
+      "Make the object index (DATA/index) anew from packs and journals. No "
+      "server may run on DATA meanwhile.");
+  command->add_option("DATA", *data, "data directory")->required();
+  command->callback([&run, data] { run = [data] { return Rebuild(*data); }; });
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,192 @@
+#include "server/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace nightsafe {
+namespace {
+
+using Setter = std::function<absl::Status(const std::string&, ServerConfig&)>;
+
+Setter Text(std::string ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) {
+    config.*field = value;
+    return absl::OkStatus();
+  };
+}
+
+absl::Status SetBytes(const std::string& value, ServerConfig& config) {
+  if (absl::SimpleAtoi(value, &config.reserve_bytes)) return absl::OkStatus();
+  return absl::InvalidArgumentError("a number of bytes is needed");
+}
+absl::Status SetShare(const std::string& value, ServerConfig& config) {
+  if (absl::SimpleAtod(value, &config.reserve_share)) return absl::OkStatus();
+  return absl::InvalidArgumentError("a number from 0 to 0.9 is needed");
+}
+absl::Status SetIdle(const std::string& value, ServerConfig& config) {
+  int64_t seconds = 0;
+  if (!absl::SimpleAtoi(value, &seconds)) {
+    return absl::InvalidArgumentError("a number of seconds is needed");
+  }
+  config.idle_timeout = absl::Seconds(seconds);
+  return absl::OkStatus();
+}
+absl::Status SetThreads(const std::string& value, ServerConfig& config) {
+  if (absl::SimpleAtoi(value, &config.max_threads)) return absl::OkStatus();
+  return absl::InvalidArgumentError("a number is needed");
+}
+
+const std::map<std::string, Setter>& Setters() {
+  static const auto* const setters = new std::map<std::string, Setter>{
+      {"listen", Text(&ServerConfig::listen)},
+      {"enrol_listen", Text(&ServerConfig::enrol_listen)},
+      {"metrics_listen", Text(&ServerConfig::metrics_listen)},
+      {"admin_socket", Text(&ServerConfig::admin_socket)},
+      {"address", Text(&ServerConfig::address)},
+      {"enrol_address", Text(&ServerConfig::enrol_address)},
+      {"reserve_bytes", SetBytes},
+      {"reserve_share", SetShare},
+      {"idle_timeout_seconds", SetIdle},
+      {"max_threads", SetThreads},
+  };
+  return *setters;
+}
+
+absl::Status Set(const std::string& key, const YAML::Node& value,
+                 ServerConfig& config) {
+  const auto setter = Setters().find(key);
+  if (setter == Setters().end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown key \"", key, "\""));
+  }
+  if (!value.IsScalar() && !value.IsNull()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("key \"", key, "\" takes one value, not a list or map"));
+  }
+  const std::string text = value.IsNull() ? "" : value.Scalar();
+  return Annotate(setter->second(text, config),
+                  absl::StrCat("key \"", key, "\", value \"", text, "\""));
+}
+
+absl::Status CheckAddress(absl::string_view key, absl::string_view value,
+                          bool may_be_empty) {
+  if (value.empty() && may_be_empty) return absl::OkStatus();
+  return Annotate(ParseHostPort(value).status(), absl::StrCat("\"", key, "\""));
+}
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", text, "\"");
+}
+
+}  // namespace
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view address) {
+  const auto error = [&] {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quoted(address), " is not host:port (or [IPv6 address]:port)"));
+  };
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return error();
+  HostPort result;
+  absl::string_view host = address.substr(0, colon);
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return error();
+  }
+  if (host.empty() || host.size() > 253 ||
+      host.find_first_of("\"\\/ \t\n") != absl::string_view::npos ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &result.port) ||
+      result.port < 0 || result.port > 65535) {
+    return error();
+  }
+  result.host = std::string(host);
+  return result;
+}
+
+std::string FormatHostPort(absl::string_view host, int port) {
+  if (absl::StrContains(host, ':')) {
+    return absl::StrCat("[", host, "]:", port);
+  }
+  return absl::StrCat(host, ":", port);
+}
+
+absl::Status CheckConfig(const ServerConfig& config) {
+  NS_RETURN_IF_ERROR(CheckAddress("listen", config.listen, false));
+  NS_RETURN_IF_ERROR(CheckAddress("enrol_listen", config.enrol_listen, false));
+  NS_RETURN_IF_ERROR(
+      CheckAddress("metrics_listen", config.metrics_listen, true));
+  NS_RETURN_IF_ERROR(CheckAddress("address", config.address, true));
+  NS_RETURN_IF_ERROR(CheckAddress("enrol_address", config.enrol_address, true));
+  if (!(config.reserve_share >= 0 && config.reserve_share <= 0.9)) {
+    return absl::InvalidArgumentError(absl::StrCat("\"reserve_share\" is ",
+                                                   config.reserve_share,
+                                                   ", allowed are 0 to 0.9"));
+  }
+  if (config.idle_timeout < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(
+        "\"idle_timeout_seconds\" must be at least 1");
+  }
+  if (config.max_threads < 16 || config.max_threads > 10'000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"max_threads\" is ", config.max_threads,
+                     ", allowed are 16 to 10000"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view yaml) {
+  ServerConfig config;
+  YAML::Node root;
+  try {
+    root = YAML::Load(std::string(yaml));
+    if (root.IsNull()) return config;
+    if (!root.IsMap()) {
+      return absl::InvalidArgumentError("not a YAML map of keys and values");
+    }
+    for (const auto& item : root) {
+      NS_RETURN_IF_ERROR(
+          Set(item.first.as<std::string>(), item.second, config));
+    }
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  NS_RETURN_IF_ERROR(CheckConfig(config));
+  return config;
+}
+
+std::string FormatConfig(const ServerConfig& config) {
+  return absl::StrCat(
+      "# Settings of nightsafed; read when it starts.\n\n"
+      "# Where hosts and readers connect (TLS with client certificates).\n",
+      "listen: ", Quoted(config.listen),
+      "\n# Where new machines enrol (TLS, one-time token).\n"
+      "enrol_listen: ",
+      Quoted(config.enrol_listen),
+      "\n# What enrolment files name; empty: this machine's name and the ports"
+      "\n# above.\naddress: ",
+      Quoted(config.address), "\nenrol_address: ", Quoted(config.enrol_address),
+      "\n# Prometheus metrics, plain HTTP: keep it on loopback. Empty: none.\n"
+      "metrics_listen: ",
+      Quoted(config.metrics_listen),
+      "\n# Socket for nightsafe-admin; whoever may enter its directory is"
+      "\n# admin. Empty: admin/admin.sock in the data directory.\n"
+      "admin_socket: ",
+      Quoted(config.admin_socket),
+      "\n# New data is refused while less than this is free: bytes, and share"
+      "\n# of the file system; the larger counts.\nreserve_bytes: ",
+      config.reserve_bytes, "\nreserve_share: ", config.reserve_share,
+      "\n# A backup that sends nothing for this long is ended; it may go on"
+      "\n# later.\nidle_timeout_seconds: ",
+      absl::ToInt64Seconds(config.idle_timeout),
+      "\n# Threads of each listener.\nmax_threads: ", config.max_threads, "\n");
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,50 @@
+// The settings of one server: DATA/nightsafed.yaml, read once into this.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace nightsafe {
+
+struct ServerConfig {
+  // "host:port" to listen on; port 0: any free one.
+  std::string listen = "[::]:7480";
+  std::string enrol_listen = "[::]:7481";
+  std::string metrics_listen = "127.0.0.1:9480";  // empty: no metrics
+  std::string admin_socket;  // path; empty: DATA/admin/admin.sock
+  // "host:port" that enrolment files name; empty: this machine's name and the
+  // port of listen or enrol_listen.
+  std::string address;
+  std::string enrol_address;
+  // Deposits are refused while less than this is free: max of both.
+  uint64_t reserve_bytes = uint64_t{2} << 30;
+  double reserve_share = 0.03;
+  // A deposit stream without a message for this long is ended.
+  absl::Duration idle_timeout = absl::Minutes(10);
+  // Of one listener.
+  int max_threads = 256;
+};
+
+inline constexpr absl::string_view kConfigFile = "nightsafed.yaml";
+
+// INVALID_ARGUMENT names the key, what was found and what is allowed; unknown
+// keys are errors too.
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view yaml);
+// The file `init` writes: every key with its meaning.
+std::string FormatConfig(const ServerConfig& config);
+absl::Status CheckConfig(const ServerConfig& config);
+
+struct HostPort {
+  std::string host;  // without brackets
+  int port = 0;
+};
+// "host:port" or "[v6]:port"; INVALID_ARGUMENT.
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view address);
+std::string FormatHostPort(absl::string_view host, int port);
+
+}  // namespace nightsafe

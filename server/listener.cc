@@ -1,0 +1,96 @@
+#include "server/listener.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_builder.h>
+#include <sys/un.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "common/base/status.h"
+#include "server/authz/auth_processor.h"
+
+namespace nightsafe {
+namespace {
+
+void SetLimits(grpc::ServerBuilder& builder, int max_threads) {
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(max_threads);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 << 10);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 32);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  // A peer that is gone without a word is noticed within a minute.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  // A second server on the same port would take half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
+    const std::string& address,
+    const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    const std::shared_ptr<const Authorizer>& authorizer,
+    const std::vector<grpc::Service*>& services, int max_threads) {
+  NS_CHECK(authorizer != nullptr);
+  credentials->SetAuthMetadataProcessor(
+      std::make_shared<AuthProcessor>(authorizer));
+  std::unique_ptr<Listener> listener(new Listener);
+  grpc::ServerBuilder builder;
+  SetLimits(builder, max_threads);
+  builder.AddListeningPort(address, credentials, &listener->port_);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  listener->server_ = builder.BuildAndStart();
+  if (listener->server_ == nullptr || listener->port_ == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address,
+        "; does the address belong to this machine, and is nothing else "
+        "listening there?"));
+  }
+  return listener;
+}
+
+Listener::~Listener() { Shutdown(absl::InfinitePast()); }
+
+void Listener::Shutdown(absl::Time deadline) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(absl::ToChronoTime(deadline));
+  server_->Wait();
+  server_ = nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const Authorizer>> MakeAuthorizer(
+    const std::vector<std::string>& services,
+    std::unique_ptr<IdentitySource> identity, Counters& counters) {
+  std::vector<const google::protobuf::ServiceDescriptor*> descriptors;
+  for (const std::string& name : services) {
+    const auto* descriptor =
+        google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+            name);
+    NS_CHECK(descriptor != nullptr);
+    descriptors.push_back(descriptor);
+  }
+  NS_ASSIGN_OR_RETURN(RoleTable table, RoleTable::Build(descriptors));
+  return std::make_shared<const Authorizer>(std::move(table),
+                                            std::move(identity), counters);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> SocketCredentials(
+    const std::string& path) {
+  constexpr size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() > kMaxPath) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("socket path ", path, " has ", path.size(),
+                     " bytes, limit ", kMaxPath, "; choose a shorter one"));
+  }
+  return grpc::experimental::LocalServerCredentials(UDS);
+}
+
+}  // namespace nightsafe

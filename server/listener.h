@@ -1,0 +1,50 @@
+// One address that gRPC serves, behind one authorizer.
+#pragma once
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/authz/authorizer.h"
+
+namespace nightsafe {
+
+// Serves from Start until Shutdown or destruction.
+class Listener {
+ public:
+  // `address` is "host:port" or "unix:/path". Borrows the services. UNAVAILABLE
+  // if it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<Listener>> Start(
+      const std::string& address,
+      const std::shared_ptr<grpc::ServerCredentials>& credentials,
+      const std::shared_ptr<const Authorizer>& authorizer,
+      const std::vector<grpc::Service*>& services, int max_threads);
+  ~Listener();
+
+  // The port that was bound; 1 for a socket.
+  int port() const { return port_; }
+  // No new calls; waits for open ones, cancels them at `deadline`.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  Listener() = default;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// Of the services with these full names, which the program must know.
+// FAILED_PRECONDITION for a method without allowed_roles.
+absl::StatusOr<std::shared_ptr<const Authorizer>> MakeAuthorizer(
+    const std::vector<std::string>& services,
+    std::unique_ptr<IdentitySource> identity, Counters& counters);
+
+// Credentials of a Unix socket. INVALID_ARGUMENT if `path` is too long for one.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> SocketCredentials(
+    const std::string& path);
+
+}  // namespace nightsafe

@@ -1,0 +1,159 @@
+#include "server/metrics/families.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace nightsafe {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+class Family {
+ public:
+  Family(absl::string_view name, absl::string_view help, MetricType type) {
+    family_.name = absl::StrCat("nightsafe_", name);
+    family_.help = std::string(help);
+    family_.type = type;
+  }
+  Family& Add(double value, Labels labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family_.type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    family_.metric.push_back(std::move(metric));
+    return *this;
+  }
+  // A family without samples is left out.
+  void To(std::vector<MetricFamily>& out) {
+    if (!family_.metric.empty()) out.push_back(std::move(family_));
+  }
+
+ private:
+  MetricFamily family_;
+};
+
+Family Gauge(absl::string_view name, absl::string_view help) {
+  return Family(name, help, MetricType::Gauge);
+}
+Family Counter(absl::string_view name, absl::string_view help) {
+  return Family(name, help, MetricType::Counter);
+}
+
+double Seconds(absl::Time time) {
+  return absl::ToDoubleSeconds(time - absl::UnixEpoch());
+}
+
+}  // namespace
+
+std::vector<MetricFamily> ServerFamilies::Collect() const {
+  std::vector<MetricFamily> out;
+  const Counters::Values values = counters_.Get();
+  CollectServer(out);
+  CollectVaults(out);
+  CollectTraffic(values, out);
+  CollectCertificates(out);
+  Family commits = Gauge("last_commit_timestamp_seconds",
+                         "When the last snapshot of a set was committed.");
+  for (const auto& [set, time] : values.last_commits) {
+    commits.Add(Seconds(time),
+                {{"vault", set.vault}, {"host", set.host}, {"set", set.set}});
+  }
+  commits.To(out);
+  Family refusals = Counter("rpc_refusals_total",
+                            "Calls refused before they reached a handler.");
+  for (const auto& [refusal, count] : values.refusals) {
+    refusals.Add(static_cast<double>(count),
+                 {{"method", refusal.method}, {"role", refusal.role}});
+  }
+  refusals.To(out);
+  return out;
+}
+
+void ServerFamilies::CollectServer(std::vector<MetricFamily>& out) const {
+  Gauge("build_info", "Always 1; the version is a label.")
+      .Add(1, {{"version", sources_.version}})
+      .To(out);
+  Gauge("start_timestamp_seconds", "When the server started.")
+      .Add(Seconds(sources_.started))
+      .To(out);
+  Gauge("sessions_open", "Deposit streams that are open.")
+      .Add(static_cast<double>(sources_.open_streams()))
+      .To(out);
+  Gauge("read_only", "1 if changes are refused since a disk failed.")
+      .Add(data_.read_only_reason().empty() ? 0 : 1)
+      .To(out);
+  const std::optional<uint64_t> free = sources_.free_bytes();
+  if (!free.has_value()) return;
+  Gauge("data_free_bytes", "Free bytes of the data directory's file system.")
+      .Add(static_cast<double>(*free))
+      .To(out);
+}
+
+void ServerFamilies::CollectVaults(std::vector<MetricFamily>& out) const {
+  Family snapshots = Gauge("snapshots", "Committed snapshots.");
+  Family bytes = Gauge("vault_pack_bytes", "Bytes of packs.");
+  Family objects = Gauge("vault_stored_objects", "Objects in packs.");
+  for (Vault* vault : data_.Vaults()) {
+    const VaultFigures figures = vault->figures();
+    const Labels labels = {{"vault", vault->registration().name}};
+    snapshots.Add(static_cast<double>(figures.snapshots), labels);
+    bytes.Add(static_cast<double>(figures.stored_bytes), labels);
+    objects.Add(static_cast<double>(figures.stored_objects), labels);
+  }
+  snapshots.To(out);
+  bytes.To(out);
+  objects.To(out);
+}
+
+void ServerFamilies::CollectTraffic(const Counters::Values& values,
+                                    std::vector<MetricFamily>& out) const {
+  Family received_bytes =
+      Counter("received_bytes_total", "Bytes of objects that hosts put.");
+  Family received_objects =
+      Counter("received_objects_total", "Objects that hosts put.");
+  Family stored_bytes = Counter("stored_bytes_total",
+                                "Bytes of objects that were new and stored.");
+  Family stored_objects =
+      Counter("stored_objects_total", "Objects that were new and stored.");
+  for (const auto& [host, traffic] : values.traffic) {
+    const Labels labels = {{"vault", host.vault}, {"host", host.host}};
+    received_bytes.Add(static_cast<double>(traffic.received_bytes), labels);
+    received_objects.Add(static_cast<double>(traffic.received_objects), labels);
+    stored_bytes.Add(static_cast<double>(traffic.stored_bytes), labels);
+    stored_objects.Add(static_cast<double>(traffic.stored_objects), labels);
+  }
+  received_bytes.To(out);
+  received_objects.To(out);
+  stored_bytes.To(out);
+  stored_objects.To(out);
+}
+
+void ServerFamilies::CollectCertificates(std::vector<MetricFamily>& out) const {
+  Family family = Gauge("certificate_expiry_timestamp_seconds",
+                        "When an active certificate expires.");
+  const auto add = [&](absl::string_view role, absl::string_view vault,
+                       absl::string_view name, absl::Time expires) {
+    family.Add(Seconds(expires), {{"role", std::string(role)},
+                                  {"vault", std::string(vault)},
+                                  {"name", std::string(name)}});
+  };
+  for (const auto& [role, expires] : sources_.own_certificates) {
+    add(role, "", "", expires);
+  }
+  for (const HostRegistration& host : data_.registry().Hosts()) {
+    if (!host.enrolled || host.revoked) continue;
+    add("host", host.vault, host.name, host.certificate_expires);
+  }
+  for (const ReaderRegistration& reader : data_.registry().Readers()) {
+    if (!reader.enrolled || reader.revoked) continue;
+    add("reader", "", reader.name, reader.certificate_expires);
+  }
+  family.To(out);
+}
+
+}  // namespace nightsafe

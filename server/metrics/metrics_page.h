@@ -1,0 +1,48 @@
+// The metrics page: plain HTTP for Prometheus, on loopback.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/metrics/counters.h"
+#include "server/vault/data_directory.h"
+
+namespace nightsafe {
+
+// What the page shows besides data directory and counters.
+struct MetricsSources {
+  // Role ("ca", "server") and expiry of the server's own certificates.
+  std::vector<std::pair<std::string, absl::Time>> own_certificates;
+  absl::Time started;
+  std::string version;
+  std::function<uint64_t()> open_streams;
+  // Nothing if the disk cannot be asked.
+  std::function<std::optional<uint64_t>()> free_bytes;
+};
+
+// Serves until destroyed; figures are taken when the page is asked for. Borrows
+// data and counters.
+class MetricsPage {
+ public:
+  // UNAVAILABLE if `address` ("host:port") cannot be bound.
+  static absl::StatusOr<std::unique_ptr<MetricsPage>> Start(
+      const std::string& address, DataDirectory& data, const Counters& counters,
+      MetricsSources sources);
+  ~MetricsPage();
+
+  int port() const;
+
+ private:
+  struct Parts;
+  explicit MetricsPage(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace nightsafe

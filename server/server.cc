@@ -1,0 +1,250 @@
+#include "server/server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/io/durable_file.h"
+#include "server/authz/authority.h"
+#include "server/authz/certificate_identity.h"
+#include "server/listener.h"
+#include "server/metrics/metrics_page.h"
+#include "server/service/admin_service.h"
+#include "server/service/deposit_service.h"
+#include "server/service/enrol_service.h"
+#include "server/service/retrieve_service.h"
+
+namespace nightsafe {
+
+// Destroyed from the last to the first: listeners go before what they serve.
+struct Server::Parts {
+  StartupReport report;
+  Addresses addresses;
+  std::unique_ptr<DataDirectory> data;
+  std::unique_ptr<Authority> authority;
+  Counters counters;
+  std::unique_ptr<StreamTable> streams;
+  std::unique_ptr<DepositService> deposit;
+  std::unique_ptr<RetrieveService> retrieve;
+  std::unique_ptr<EnrolService> enrol;
+  std::unique_ptr<AdminService> admin;
+  std::unique_ptr<Listener> peer_listener;
+  std::unique_ptr<Listener> enrol_listener;
+  std::unique_ptr<Listener> admin_listener;
+  std::unique_ptr<MetricsPage> metrics;
+  bool stopped = false;
+
+  absl::Status Open(FileSystem& fs, const Clock& clock, absl::string_view path,
+                    const ServerConfig& config);
+  absl::Status ListenForPeers(const Clock& clock, const ServerConfig& config);
+  absl::Status ListenForEnrolment(const ServerConfig& config);
+  absl::Status ListenForAdmins(FileSystem& fs, absl::string_view path,
+                               const ServerConfig& config);
+  absl::Status ListenForMetrics(FileSystem& fs, const Clock& clock,
+                                absl::string_view path,
+                                const ServerConfig& config);
+};
+
+namespace {
+
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
+    const Authority& authority, bool demand_certificate) {
+  grpc::SslServerCredentialsOptions options(
+      demand_certificate
+          ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+          : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (demand_certificate) {
+    options.pem_root_certs = DerToPem(AsBytes(authority.ca_certificate_der()));
+  }
+  options.pem_key_cert_pairs.push_back(
+      {authority.server_key_pem(),
+       DerToPem(AsBytes(authority.server_certificate_der()))});
+  return grpc::SslServerCredentials(options);
+}
+
+// `listen` with the port that was bound.
+std::string Bound(const std::string& listen, int port) {
+  const auto parsed = ParseHostPort(listen);
+  return FormatHostPort(parsed.ok() ? parsed->host : "", port);
+}
+
+// What peers are told: as configured, else a name of this machine.
+std::string PublicAddress(const std::string& configured,
+                          const std::string& bound) {
+  if (!configured.empty()) return configured;
+  const auto parsed = ParseHostPort(bound);
+  if (!parsed.ok()) return bound;
+  if (parsed->host != "::" && parsed->host != "0.0.0.0") return bound;
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return bound;
+  return FormatHostPort(name.data(), parsed->port);
+}
+
+// Who may enter the directory is admin, so it must not be open to all.
+absl::Status PrepareSocketDirectory(FileSystem& fs, const std::string& socket) {
+  const std::string dir(DirectoryOf(socket));
+  NS_RETURN_IF_ERROR(fs.MakeDirectory(dir, 0750));
+  struct stat info {};
+  if (stat(dir.c_str(), &info) != 0) {
+    return absl::NotFoundError(absl::StrCat(dir, " cannot be looked at"));
+  }
+  if ((info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "directory ", dir, " of the admin socket is open to every user; ",
+      "`chmod o= ", dir, "` or choose another admin_socket"));
+}
+
+}  // namespace
+
+absl::Status Server::Parts::Open(FileSystem& fs, const Clock& clock,
+                                 absl::string_view path,
+                                 const ServerConfig& config) {
+  DataOptions options;
+  options.reserve_bytes = config.reserve_bytes;
+  options.reserve_share = config.reserve_share;
+  NS_ASSIGN_OR_RETURN(data,
+                      DataDirectory::Open(fs, path, clock, options, report));
+  NS_ASSIGN_OR_RETURN(authority,
+                      Authority::Open(fs, absl::StrCat(path, "/pki"),
+                                      data->registry().server_id(), clock));
+  for (Vault* vault : data->Vaults()) {
+    for (const SnapshotInfo& snapshot : vault->Snapshots({})) {
+      counters.NoteCommit(
+          {vault->registration().name, snapshot.host, snapshot.set},
+          snapshot.received);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenForPeers(const Clock& clock,
+                                           const ServerConfig& config) {
+  NS_ASSIGN_OR_RETURN(
+      std::shared_ptr<const Authorizer> authorizer,
+      MakeAuthorizer(
+          {v1::Deposit::service_full_name(), v1::Retrieve::service_full_name()},
+          std::make_unique<CertificateIdentity>(data->registry(), clock),
+          counters));
+  StreamLimits limits;
+  limits.idle = config.idle_timeout;
+  streams = std::make_unique<StreamTable>(authorizer, data->registry(), clock,
+                                          limits);
+  deposit = std::make_unique<DepositService>(*data, *streams, counters);
+  retrieve = std::make_unique<RetrieveService>(*data, authorizer);
+  NS_ASSIGN_OR_RETURN(
+      peer_listener,
+      Listener::Start(config.listen, TlsCredentials(*authority, true),
+                      authorizer, {deposit.get(), retrieve.get()},
+                      config.max_threads));
+  addresses.deposit = Bound(config.listen, peer_listener->port());
+  addresses.public_deposit = PublicAddress(config.address, addresses.deposit);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenForEnrolment(const ServerConfig& config) {
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<const Authorizer> authorizer,
+                      MakeAuthorizer({v1::Enrol::service_full_name()},
+                                     std::make_unique<FixedIdentity>(
+                                         Principal{.role = v1::ENROLLEE}),
+                                     counters));
+  enrol = std::make_unique<EnrolService>(data->registry(), *authority);
+  NS_ASSIGN_OR_RETURN(
+      enrol_listener,
+      Listener::Start(config.enrol_listen, TlsCredentials(*authority, false),
+                      authorizer, {enrol.get()}, config.max_threads));
+  addresses.enrol = Bound(config.enrol_listen, enrol_listener->port());
+  addresses.public_enrol = PublicAddress(config.enrol_address, addresses.enrol);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenForAdmins(FileSystem& fs,
+                                            absl::string_view path,
+                                            const ServerConfig& config) {
+  addresses.admin_socket = config.admin_socket.empty()
+                               ? absl::StrCat(path, "/admin/admin.sock")
+                               : config.admin_socket;
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                      SocketCredentials(addresses.admin_socket));
+  NS_RETURN_IF_ERROR(PrepareSocketDirectory(fs, addresses.admin_socket));
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<const Authorizer> authorizer,
+                      MakeAuthorizer({v1::Admin::service_full_name()},
+                                     std::make_unique<FixedIdentity>(
+                                         Principal{.role = v1::ADMIN}),
+                                     counters));
+  admin = std::make_unique<AdminService>(
+      *data,
+      ServerDescription{.ca_certificate_der = authority->ca_certificate_der(),
+                        .server_address = addresses.public_deposit,
+                        .enrol_address = addresses.public_enrol,
+                        .version = std::string(kVersion)});
+  NS_ASSIGN_OR_RETURN(
+      admin_listener,
+      Listener::Start(absl::StrCat("unix:", addresses.admin_socket),
+                      credentials, authorizer, {admin.get()},
+                      config.max_threads));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenForMetrics(FileSystem& fs, const Clock& clock,
+                                             absl::string_view path,
+                                             const ServerConfig& config) {
+  if (config.metrics_listen.empty()) return absl::OkStatus();
+  MetricsSources sources;
+  sources.own_certificates = {
+      {"ca", authority->ca_expires()},
+      {"server", authority->server_certificate_expires()}};
+  sources.started = clock.Now();
+  sources.version = std::string(kVersion);
+  sources.open_streams = [this] { return streams->open_streams(); };
+  sources.free_bytes = [&fs, path = std::string(path)]() {
+    const auto space = fs.Space(path);
+    return space.ok() ? std::optional(space->available_bytes) : std::nullopt;
+  };
+  NS_ASSIGN_OR_RETURN(metrics,
+                      MetricsPage::Start(config.metrics_listen, *data, counters,
+                                         std::move(sources)));
+  addresses.metrics = Bound(config.metrics_listen, metrics->port());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    FileSystem& fs, const Clock& clock, absl::string_view data,
+    const ServerConfig& config) {
+  NS_RETURN_IF_ERROR(CheckConfig(config));
+  // Its destructor closes cleanly what was opened before an error.
+  std::unique_ptr<Server> server(new Server(std::make_unique<Parts>()));
+  Parts& parts = *server->parts_;
+  NS_RETURN_IF_ERROR(parts.Open(fs, clock, data, config));
+  NS_RETURN_IF_ERROR(parts.ListenForPeers(clock, config));
+  NS_RETURN_IF_ERROR(parts.ListenForEnrolment(config));
+  NS_RETURN_IF_ERROR(parts.ListenForAdmins(fs, data, config));
+  NS_RETURN_IF_ERROR(parts.ListenForMetrics(fs, clock, data, config));
+  return server;
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Shutdown().IgnoreError(); }
+
+const Server::Addresses& Server::addresses() const { return parts_->addresses; }
+const StartupReport& Server::startup_report() const { return parts_->report; }
+DataDirectory& Server::data() { return *parts_->data; }
+
+absl::Status Server::Shutdown(absl::Duration grace) {
+  if (parts_->stopped) return absl::OkStatus();
+  parts_->stopped = true;
+  const absl::Time deadline = absl::Now() + grace;
+  parts_->metrics = nullptr;
+  if (parts_->streams != nullptr) parts_->streams->Stop();
+  for (auto* listener : {&parts_->peer_listener, &parts_->enrol_listener,
+                         &parts_->admin_listener}) {
+    if (*listener != nullptr) (*listener)->Shutdown(deadline);
+  }
+  parts_->streams = nullptr;
+  return parts_->data == nullptr ? absl::OkStatus() : parts_->data->Close();
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,225 @@
+#include "server/service/admin_service.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/crypto/keyring.h"
+#include "server/service/convert.h"
+#include "server/service/grpc_status.h"
+
+namespace nightsafe {
+namespace {
+
+constexpr int kRecordsPerReply = 500;
+
+absl::Status CallerGone() {
+  return absl::CancelledError("the caller went away");
+}
+
+absl::StatusOr<VaultRegistration> ToRegistration(
+    const v1::AddVaultRequest& request) {
+  NS_RETURN_IF_ERROR(ValidateName("vault", request.name()));
+  VaultRegistration vault;
+  vault.name = request.name();
+  NS_ASSIGN_OR_RETURN(vault.id, ToId<VaultId>("vault_id", request.vault_id()));
+  NS_ASSIGN_OR_RETURN(vault.verify_key,
+                      ToId<VerifyKey>("verify_key", request.verify_key()));
+  NS_ASSIGN_OR_RETURN(
+      BoxPublicKey opening_key,
+      ToId<BoxPublicKey>("opening_public_key", request.opening_public_key()));
+  vault.opening_key_id = KeyIdOf(opening_key);
+  if (request.sealed_keyring().empty()) return vault;
+  NS_ASSIGN_OR_RETURN(VaultId sealed,
+                      SealedKeyringVault(AsBytes(request.sealed_keyring())));
+  if (sealed != vault.id) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the keyring is of vault ", sealed.Hex(), ", not of ", vault.id.Hex()));
+  }
+  return vault;
+}
+
+}  // namespace
+
+grpc::Status AdminService::GetServer(grpc::ServerContext*,
+                                     const v1::GetServerRequest*,
+                                     v1::GetServerReply* reply) {
+  const Registry& registry = data_.registry();
+  reply->set_server_id(std::string(registry.server_id().text()));
+  reply->set_admin_public_key(std::string(registry.first_admin_key().text()));
+  reply->set_ca_certificate_der(description_.ca_certificate_der);
+  reply->set_server_address(description_.server_address);
+  reply->set_enrol_address(description_.enrol_address);
+  reply->set_version(description_.version);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::AddVault(grpc::ServerContext*,
+                                    const v1::AddVaultRequest* request,
+                                    v1::AddVaultReply*) {
+  return ToGrpc(AddVault(*request));
+}
+
+absl::Status AdminService::AddVault(const v1::AddVaultRequest& request) {
+  NS_ASSIGN_OR_RETURN(VaultRegistration vault, ToRegistration(request));
+  return data_.AddVault(vault, AsBytes(request.sealed_keyring()));
+}
+
+grpc::Status AdminService::ListVaults(grpc::ServerContext*,
+                                      const v1::AdminListVaultsRequest*,
+                                      v1::AdminListVaultsReply* reply) {
+  const std::vector<HostRegistration> hosts = data_.registry().Hosts();
+  for (Vault* vault : data_.Vaults()) {
+    const VaultRegistration& registration = vault->registration();
+    v1::AdminVault& record = *reply->add_vaults();
+    record.set_name(registration.name);
+    record.set_vault_id(std::string(registration.id.text()));
+    record.set_snapshots(vault->figures().snapshots);
+    uint64_t count = 0;
+    for (const auto& host : hosts) count += host.vault == registration.name;
+    record.set_hosts(count);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::AddHost(grpc::ServerContext*,
+                                   const v1::AddHostRequest* request,
+                                   v1::AddTokenReply* reply) {
+  const auto host = AddHost(*request);
+  if (!host.ok()) return ToGrpc(host.status());
+  reply->set_host_epoch(host->host_epoch);
+  reply->set_domain_epoch(host->domain_epoch);
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<HostRegistration> AdminService::AddHost(
+    const v1::AddHostRequest& request) {
+  NS_RETURN_IF_ERROR(ValidateName("host", request.name()));
+  if (!request.domain().empty() && request.domain() != request.name()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("domain \"", request.domain(),
+                     "\": this version gives "
+                     "every host a domain of its own name"));
+  }
+  NS_ASSIGN_OR_RETURN(TokenHash token,
+                      ToId<TokenHash>("token_hash", request.token_hash()));
+  return data_.registry().AddHost(
+      request.vault(), request.name(), request.domain(), token,
+      absl::FromUnixNanos(request.expires_unix_ns()));
+}
+
+grpc::Status AdminService::AddReader(grpc::ServerContext*,
+                                     const v1::AddReaderRequest* request,
+                                     v1::AddTokenReply*) {
+  return ToGrpc(AddReader(*request));
+}
+
+absl::Status AdminService::AddReader(const v1::AddReaderRequest& request) {
+  NS_RETURN_IF_ERROR(ValidateName("reader", request.name()));
+  if (request.vaults().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("reader ", request.name(), " without a vault to read"));
+  }
+  for (const std::string& vault : request.vaults()) {
+    NS_RETURN_IF_ERROR(data_.FindVault(vault).status());
+  }
+  NS_ASSIGN_OR_RETURN(TokenHash token,
+                      ToId<TokenHash>("token_hash", request.token_hash()));
+  return data_.registry().AddReader(
+      request.name(), {request.vaults().begin(), request.vaults().end()}, token,
+      absl::FromUnixNanos(request.expires_unix_ns()));
+}
+
+grpc::Status AdminService::SubmitOrder(grpc::ServerContext*,
+                                       const v1::SubmitOrderRequest* request,
+                                       v1::SubmitOrderReply*) {
+  return ToGrpc(data_.registry().Submit(request->order()));
+}
+
+grpc::Status AdminService::ListHosts(grpc::ServerContext*,
+                                     const v1::ListHostsRequest* request,
+                                     v1::ListHostsReply* reply) {
+  const auto vaults = Selected(request->vault());
+  if (!vaults.ok()) return ToGrpc(vaults.status());
+  const std::vector<HostRegistration> hosts = data_.registry().Hosts();
+  for (Vault* vault : *vaults) {
+    for (const HostRegistration& host : hosts) {
+      if (host.vault != vault->registration().name) continue;
+      *reply->add_hosts() = ToRecord(host, vault->Snapshots({host.name, ""}));
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListReaders(grpc::ServerContext*,
+                                       const v1::ListReadersRequest*,
+                                       v1::ListReadersReply* reply) {
+  for (const ReaderRegistration& reader : data_.registry().Readers()) {
+    *reply->add_readers() = ToRecord(reader);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListSnapshots(
+    grpc::ServerContext*, const v1::AdminListSnapshotsRequest* request,
+    grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  v1::AdminListSnapshotsReply reply;
+  for (const SnapshotInfo& snapshot :
+       (*vault)->Snapshots({request->host(), request->set()})) {
+    *reply.add_snapshots() = ToAdminSnapshot(snapshot);
+    if (reply.snapshots_size() < kRecordsPerReply) continue;
+    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+    reply.Clear();
+  }
+  if (reply.snapshots_size() > 0) writer->Write(reply);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Scrub(grpc::ServerContext*,
+                                 const v1::ScrubRequest* request,
+                                 grpc::ServerWriter<v1::ScrubReply>* writer) {
+  return ToGrpc(Scrub(*request, *writer));
+}
+
+absl::Status AdminService::Scrub(const v1::ScrubRequest& request,
+                                 grpc::ServerWriter<v1::ScrubReply>& writer) {
+  NS_ASSIGN_OR_RETURN(std::vector<Vault*> vaults, Selected(request.vault()));
+  ScrubProgress before;  // of the vaults that are done
+  ScrubProgress now;
+  v1::ScrubReply reply;
+  const auto send = [&]() -> absl::Status {
+    reply.set_objects(before.objects + now.objects);
+    reply.set_bytes(before.bytes + now.bytes);
+    reply.set_total_bytes(before.total_bytes + now.total_bytes);
+    const bool sent = writer.Write(reply);
+    reply.Clear();
+    return sent ? absl::OkStatus() : CallerGone();
+  };
+  for (Vault* vault : vaults) {
+    now = {};
+    NS_ASSIGN_OR_RETURN(std::vector<ScrubProblem> problems,
+                        vault->Scrub([&](const ScrubProgress& progress) {
+                          now = progress;
+                          return send();
+                        }));
+    for (const ScrubProblem& problem : problems) {
+      *reply.add_findings() = ToFinding(vault->registration().name, problem);
+      if (reply.findings_size() >= kRecordsPerReply) NS_RETURN_IF_ERROR(send());
+    }
+    before = {before.objects + now.objects, before.bytes + now.bytes,
+              before.total_bytes + now.total_bytes};
+  }
+  now = {};
+  reply.set_done(true);
+  return send();
+}
+
+absl::StatusOr<std::vector<Vault*>> AdminService::Selected(
+    const std::string& vault) {
+  if (vault.empty()) return data_.Vaults();
+  NS_ASSIGN_OR_RETURN(Vault * found, data_.FindVault(vault));
+  return std::vector<Vault*>{found};
+}
+
+}  // namespace nightsafe

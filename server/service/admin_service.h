@@ -1,0 +1,71 @@
+// Admin: what the admin socket offers.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "nightsafe/v1/admin.grpc.pb.h"
+#include "server/vault/data_directory.h"
+
+namespace nightsafe {
+
+// What GetServer says besides what the data directory knows.
+struct ServerDescription {
+  std::string ca_certificate_der;
+  std::string server_address;  // "host:port" for enrolment files
+  std::string enrol_address;
+  std::string version;
+};
+
+// Thread-safe. Borrows the data directory.
+class AdminService final : public v1::Admin::Service {
+ public:
+  AdminService(DataDirectory& data, ServerDescription description)
+      : data_(data), description_(std::move(description)) {}
+
+  grpc::Status GetServer(grpc::ServerContext* context,
+                         const v1::GetServerRequest* request,
+                         v1::GetServerReply* reply) override;
+  grpc::Status AddVault(grpc::ServerContext* context,
+                        const v1::AddVaultRequest* request,
+                        v1::AddVaultReply* reply) override;
+  grpc::Status ListVaults(grpc::ServerContext* context,
+                          const v1::AdminListVaultsRequest* request,
+                          v1::AdminListVaultsReply* reply) override;
+  grpc::Status AddHost(grpc::ServerContext* context,
+                       const v1::AddHostRequest* request,
+                       v1::AddTokenReply* reply) override;
+  grpc::Status AddReader(grpc::ServerContext* context,
+                         const v1::AddReaderRequest* request,
+                         v1::AddTokenReply* reply) override;
+  grpc::Status SubmitOrder(grpc::ServerContext* context,
+                           const v1::SubmitOrderRequest* request,
+                           v1::SubmitOrderReply* reply) override;
+  grpc::Status ListHosts(grpc::ServerContext* context,
+                         const v1::ListHostsRequest* request,
+                         v1::ListHostsReply* reply) override;
+  grpc::Status ListReaders(grpc::ServerContext* context,
+                           const v1::ListReadersRequest* request,
+                           v1::ListReadersReply* reply) override;
+  grpc::Status ListSnapshots(
+      grpc::ServerContext* context,
+      const v1::AdminListSnapshotsRequest* request,
+      grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) override;
+  grpc::Status Scrub(grpc::ServerContext* context,
+                     const v1::ScrubRequest* request,
+                     grpc::ServerWriter<v1::ScrubReply>* writer) override;
+
+ private:
+  absl::Status AddVault(const v1::AddVaultRequest& request);
+  absl::StatusOr<HostRegistration> AddHost(const v1::AddHostRequest& request);
+  absl::Status AddReader(const v1::AddReaderRequest& request);
+  absl::Status Scrub(const v1::ScrubRequest& request,
+                     grpc::ServerWriter<v1::ScrubReply>& writer);
+  // Those of `vault`, or of all vaults if it is empty.
+  absl::StatusOr<std::vector<Vault*>> Selected(const std::string& vault);
+
+  DataDirectory& data_;
+  const ServerDescription description_;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,27 @@
+#include "server/service/deposit_service.h"
+
+#include "server/service/deposit_stream.h"
+#include "server/service/grpc_status.h"
+
+namespace nightsafe {
+
+grpc::Status DepositService::Session(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::DepositReply, v1::DepositRequest>* stream) {
+  auto entered = streams_.Enter(*context);
+  if (!entered.ok()) return ToGrpc(entered.status());
+  DepositStream deposit(data_, **entered, counters_);
+  v1::DepositRequest request;
+  while (stream->Read(&request)) {
+    const absl::Status begun = (*entered)->BeginWork();
+    if (!begun.ok()) return ToGrpc(begun);
+    absl::StatusOr<v1::DepositReply> reply = deposit.Handle(request);
+    const absl::Status ended = (*entered)->EndWork();
+    if (!reply.ok()) return ToGrpc(reply.status());
+    if (!stream->Write(*reply)) break;
+    if (!ended.ok()) return ToGrpc(ended);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace nightsafe

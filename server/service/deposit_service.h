@@ -1,0 +1,28 @@
+// Deposit: what a host can call.
+#pragma once
+
+#include "nightsafe/v1/deposit.grpc.pb.h"
+#include "server/metrics/counters.h"
+#include "server/service/stream_table.h"
+#include "server/vault/data_directory.h"
+
+namespace nightsafe {
+
+// Thread-safe. Borrows all three.
+class DepositService final : public v1::Deposit::Service {
+ public:
+  DepositService(DataDirectory& data, StreamTable& streams, Counters& counters)
+      : data_(data), streams_(streams), counters_(counters) {}
+
+  grpc::Status Session(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::DepositReply, v1::DepositRequest>* stream)
+      override;
+
+ private:
+  DataDirectory& data_;
+  StreamTable& streams_;
+  Counters& counters_;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,53 @@
+// The protocol of one deposit stream: a message in, its answer out.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "nightsafe/v1/deposit.pb.h"
+#include "server/metrics/counters.h"
+#include "server/service/stream_table.h"
+#include "server/vault/data_directory.h"
+
+namespace nightsafe {
+
+// What Opened announces as max_unanswered_put_bytes.
+inline constexpr uint64_t kMaxUnansweredPutBytes = 64 << 20;
+
+// For one thread. Borrows all three.
+class DepositStream {
+ public:
+  DepositStream(DataDirectory& data, StreamTable::Stream& stream,
+                Counters& counters)
+      : data_(data),
+        stream_(stream),
+        counters_(counters),
+        host_{stream.principal().vault, stream.principal().name} {}
+
+  // An error ends the stream. INVALID_ARGUMENT, FAILED_PRECONDITION: the
+  // protocol is broken; else what the vault says.
+  absl::StatusOr<v1::DepositReply> Handle(const v1::DepositRequest& request);
+
+ private:
+  absl::StatusOr<v1::DepositReply> Open(const v1::DepositRequest::Open& open);
+  absl::StatusOr<v1::DepositReply> Offer(
+      const v1::DepositRequest::Offer& offer);
+  absl::StatusOr<v1::DepositReply> Put(const v1::DepositRequest::Put& put);
+  absl::StatusOr<v1::DepositReply> Commit(
+      const v1::DepositRequest::Commit& commit);
+  void CountStored();
+
+  DataDirectory& data_;
+  StreamTable::Stream& stream_;
+  Counters& counters_;
+  const Counters::Host host_;
+  std::string set_;
+  std::unique_ptr<DepositSession> session_;
+  uint64_t last_offer_ = 0;
+  uint64_t last_put_ = 0;
+  uint64_t counted_bytes_ = 0;
+  uint64_t counted_objects_ = 0;
+  bool committed_ = false;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,109 @@
+// The deposit streams that are open, and what ends one that should not be:
+// idle, superseded, of a host that was revoked, or of a server that stops.
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "server/authz/authorizer.h"
+#include "server/catalog/registry.h"
+
+namespace nightsafe {
+
+struct StreamLimits {
+  absl::Duration idle = absl::Minutes(10);
+  // How often the supervisor looks.
+  absl::Duration look_interval = absl::Seconds(1);
+  // Of one host at a time: one host cannot take every thread.
+  size_t streams_per_host = 16;
+};
+
+// Thread-safe. Borrows all; must outlive every stream, so it goes after the
+// gRPC servers.
+class StreamTable {
+ public:
+  StreamTable(std::shared_ptr<const Authorizer> authorizer,
+              const Registry& registry, const Clock& clock,
+              const StreamLimits& limits);
+  ~StreamTable();
+
+  // One stream, from the handler's first line to its last. The handler's own
+  // thread uses it.
+  class Stream {
+   public:
+    ~Stream();
+    const Principal& principal() const { return principal_; }
+
+    // Takes the session over: an older stream of the same host that has it is
+    // ended with ABORTED, and this waits until it has let go. UNAVAILABLE if
+    // it does not within half a minute.
+    absl::Status Claim(const SessionId& session);
+
+    // Around the handling of one message. BeginWork fails with the reason if
+    // the stream is to end; between the two calls it does not count as idle and
+    // is not ended by a stop of the server.
+    absl::Status BeginWork();
+    absl::Status EndWork();
+
+   private:
+    friend class StreamTable;
+    Stream(StreamTable& table, grpc::ServerContext& context,
+           Principal principal)
+        : table_(table),
+          context_(context),
+          connection_(context.auth_context()),
+          principal_(std::move(principal)) {}
+    bool SameSessionAs(const Stream& other) const;
+    // Ends the call now with `why`, unless it was ended before.
+    void End(const absl::Status& why);
+
+    StreamTable& table_;
+    grpc::ServerContext& context_;
+    const std::shared_ptr<const grpc::AuthContext> connection_;
+    const Principal principal_;
+    // Below: guarded by the table's mutex.
+    SessionId session_;
+    bool claimed_ = false;
+    bool working_ = false;
+    absl::Time last_message_;
+    absl::Status ended_;
+  };
+
+  // PERMISSION_DENIED, or RESOURCE_EXHAUSTED past streams_per_host.
+  absl::StatusOr<std::unique_ptr<Stream>> Enter(grpc::ServerContext& context);
+
+  // Ends waiting streams with UNAVAILABLE, working ones after their message;
+  // refuses new ones.
+  void Stop();
+  uint64_t open_streams() const;
+
+ private:
+  void Supervise();
+  void EndIdle(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndRevoked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::shared_ptr<const Authorizer> authorizer_;
+  const Registry& registry_;
+  const Clock& clock_;
+  const StreamLimits limits_;
+  mutable absl::Mutex mutex_;
+  std::list<Stream*> streams_ ABSL_GUARDED_BY(mutex_);
+  uint64_t revocations_seen_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread supervisor_;
+};
+
+}  // namespace nightsafe

@@ -1,0 +1,78 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+namespace nightsafe {
+namespace {
+
+TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
+  ServerConfig config;
+  config.listen = "127.0.0.1:0";
+  config.enrol_listen = "[::1]:9";
+  config.metrics_listen = "";
+  config.admin_socket = "/run/x.sock";
+  config.address = "backup.example:7480";
+  config.enrol_address = "backup.example:7481";
+  config.reserve_bytes = 5;
+  config.reserve_share = 0.25;
+  config.idle_timeout = absl::Seconds(7);
+  config.max_threads = 33;
+  auto read = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->listen, config.listen);
+  EXPECT_EQ(read->enrol_listen, config.enrol_listen);
+  EXPECT_EQ(read->metrics_listen, "");
+  EXPECT_EQ(read->admin_socket, config.admin_socket);
+  EXPECT_EQ(read->address, config.address);
+  EXPECT_EQ(read->enrol_address, config.enrol_address);
+  EXPECT_EQ(read->reserve_bytes, 5u);
+  EXPECT_EQ(read->reserve_share, 0.25);
+  EXPECT_EQ(read->idle_timeout, absl::Seconds(7));
+  EXPECT_EQ(read->max_threads, 33);
+}
+
+TEST(ServerConfig, EmptyFileMeansDefaults) {
+  auto read = ParseConfig("");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->listen, ServerConfig().listen);
+}
+
+TEST(ServerConfig, ErrorsNameTheKey) {
+  const struct {
+    const char* yaml;
+    const char* named;
+  } cases[] = {
+      {"lisen: \"[::]:1\"", "lisen"},
+      {"listen: \"nowhere\"", "listen"},
+      {"listen: [1, 2]", "listen"},
+      {"enrol_listen: \"a:b\"", "enrol_listen"},
+      {"address: \"::1:80\"", "address"},
+      {"reserve_bytes: many", "reserve_bytes"},
+      {"reserve_bytes: -1", "reserve_bytes"},
+      {"reserve_share: 2", "reserve_share"},
+      {"reserve_share: nan", "reserve_share"},
+      {"idle_timeout_seconds: 0", "idle_timeout_seconds"},
+      {"max_threads: 1", "max_threads"},
+      {"- list", "map"},
+      {"a: b: c", "line"},
+  };
+  for (const auto& [yaml, named] : cases) {
+    const auto read = ParseConfig(yaml);
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument) << yaml;
+    EXPECT_NE(read.status().message().find(named), absl::string_view::npos)
+        << read.status();
+  }
+}
+
+TEST(HostPort, ReadsNamesAndBothKindsOfAddresses) {
+  EXPECT_EQ(ParseHostPort("backup1:7480")->host, "backup1");
+  EXPECT_EQ(ParseHostPort("[::1]:0")->host, "::1");
+  EXPECT_EQ(ParseHostPort("127.0.0.1:65535")->port, 65535);
+  for (const char* bad : {"", ":1", "a", "a:", "a:-1", "a:65536", "::1",
+                          "a b:1", "unix:/x", "[]:1", "\"x\":1"}) {
+    EXPECT_FALSE(ParseHostPort(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace nightsafe
