@@ -17,5 +17,9 @@ int main(int argc, char** argv) {
   AddKeyCommands(program);
   AddVaultCreateCommand(program);
   AddRefusalsCommand(program, options);
+  AddSnapshotsCommand(program, options);
+  AddLsCommand(program, options);
+  AddRestoreCommand(program, options);
+  AddVerifyCommand(program, options);
   return program.Main(argc, argv);
 }

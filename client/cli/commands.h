@@ -19,5 +19,9 @@ void AddEnrolCommand(Program& program, const ClientOptions& options);
 void AddKeyCommands(Program& program);
 void AddVaultCreateCommand(Program& program);
 void AddRefusalsCommand(Program& program, const ClientOptions& options);
+void AddSnapshotsCommand(Program& program, const ClientOptions& client);
+void AddLsCommand(Program& program, const ClientOptions& client);
+void AddRestoreCommand(Program& program, const ClientOptions& client);
+void AddVerifyCommand(Program& program, const ClientOptions& client);
 
 }  // namespace nightsafe

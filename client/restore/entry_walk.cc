@@ -55,6 +55,8 @@ absl::Status EntryWalk::Start() {
     NS_ASSIGN_OR_RETURN(PathKey key, ParsePath(path));
     absl::StatusOr<TreeEntry> entry = cursor_->Find(key);
     if (absl::IsNotFound(entry.status())) {
+      // A stream is kept without ancestors.
+      if (path != range_.path) continue;
       return absl::NotFoundError(
           absl::StrCat(range_.path, " is not in the snapshot"));
     }

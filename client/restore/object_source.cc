@@ -1,6 +1,7 @@
 #include "client/restore/object_source.h"
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 
@@ -47,13 +48,30 @@ absl::StatusOr<std::vector<absl::StatusOr<OpenedObject>>> ObjectSource::Fetch(
         absl::StrCat("the server did not send object ", ref.id.Hex())));
   }
   Opener opener;
-  NS_RETURN_IF_ERROR(fetch_(ids, [&](RemoteObject object) {
+  absl::flat_hash_set<ObjectId> answered;
+  ObjectTake take = [&](RemoteObject object) {
     auto place = places.find(object.id);
-    if (place != places.end()) {
-      results[place->second] = Open(opener, kind, refs[place->second], object);
-    }
+    if (place == places.end()) return absl::OkStatus();
+    answered.insert(object.id);
+    results[place->second] = Open(opener, kind, refs[place->second], object);
     return absl::OkStatus();
-  }));
+  };
+  absl::Status status = fetch_(ids, take);
+  if (!absl::IsDataLoss(status)) {
+    NS_RETURN_IF_ERROR(status);
+    return results;
+  }
+  // The answer held other bytes than those asked for. One by one it shows which
+  // object they stand for.
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (answered.contains(ids[i])) continue;
+    absl::Status one = fetch_({ids[i]}, take);
+    if (absl::IsDataLoss(one)) {
+      results[i] = one;
+    } else {
+      NS_RETURN_IF_ERROR(one);
+    }
+  }
   return results;
 }
 
