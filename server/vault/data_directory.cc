@@ -101,6 +101,13 @@ DataDirectory::~DataDirectory() = default;
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
     FileSystem& fs, absl::string_view path, const Clock& clock,
     const DataOptions& options, StartupReport& report) {
+  return OpenWith(fs, path, clock, options, report, {});
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenWith(
+    FileSystem& fs, absl::string_view path, const Clock& clock,
+    const DataOptions& options, StartupReport& report,
+    const IndexProgress& progress) {
   std::unique_ptr<DataDirectory> data(
       new DataDirectory(fs, path, clock, options, /*read_only=*/false));
   NS_ASSIGN_OR_RETURN(data->lock_, LockDirectory(fs, path));
@@ -108,7 +115,7 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
   NS_ASSIGN_OR_RETURN(data->registry_,
                       Registry::Open(fs, ServerPath(path), clock));
   NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::Open(IndexPath(path)));
-  NS_RETURN_IF_ERROR(data->OpenVaults(report));
+  NS_RETURN_IF_ERROR(data->OpenVaults(report, progress));
   return data;
 }
 
@@ -121,30 +128,32 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenForRescue(
   NS_ASSIGN_OR_RETURN(data->registry_,
                       Registry::OpenReadOnly(fs, ServerPath(path), clock));
   NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::OpenInMemory());
-  NS_RETURN_IF_ERROR(data->OpenVaults(report));
+  NS_RETURN_IF_ERROR(data->OpenVaults(report, {}));
   return data;
 }
 
 absl::StatusOr<uint64_t> DataDirectory::Rebuild(
     FileSystem& fs, absl::string_view path, const Clock& clock,
-    const std::function<void(uint64_t)>& progress) {
+    const std::function<void(uint64_t)>& progress, StartupReport* report) {
   {
     NS_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
                         LockDirectory(fs, path));
     NS_RETURN_IF_ERROR(CheckVersion(fs, path));
     NS_RETURN_IF_ERROR(ObjectIndex::Destroy(IndexPath(path)));
   }
-  StartupReport report;
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> data,
-                      Open(fs, path, clock, DataOptions{}, report));
-  if (progress) progress(report.objects_indexed);
+  StartupReport found;
+  NS_ASSIGN_OR_RETURN(
+      std::unique_ptr<DataDirectory> data,
+      OpenWith(fs, path, clock, DataOptions{}, found, progress));
   NS_RETURN_IF_ERROR(data->Close());
-  return report.objects_indexed;
+  if (report != nullptr) *report = found;
+  return found.objects_indexed;
 }
 
-absl::Status DataDirectory::OpenVaults(StartupReport& report) {
+absl::Status DataDirectory::OpenVaults(StartupReport& report,
+                                       const IndexProgress& progress) {
   for (const VaultRegistration& registration : registry_->Vaults()) {
-    absl::Status status = OpenVault(registration, report);
+    absl::Status status = OpenVault(registration, report, progress);
     if (!status.ok()) {
       return Annotate(status, absl::StrCat("vault ", registration.name));
     }
@@ -153,7 +162,8 @@ absl::Status DataDirectory::OpenVaults(StartupReport& report) {
 }
 
 absl::Status DataDirectory::OpenVault(const VaultRegistration& registration,
-                                      StartupReport& report) {
+                                      StartupReport& report,
+                                      const IndexProgress& progress) {
   const VaultPaths paths(
       absl::StrCat(VaultsPath(path_), "/", registration.name));
   std::unique_ptr<Vault> vault;
@@ -161,8 +171,9 @@ absl::Status DataDirectory::OpenVault(const VaultRegistration& registration,
     NS_ASSIGN_OR_RETURN(vault, Vault::OpenReadOnly(fs_, paths, registration,
                                                    clock_, *index_, report));
   } else {
-    NS_ASSIGN_OR_RETURN(vault, Vault::Open(fs_, paths, registration, clock_,
-                                           *index_, options_, report));
+    NS_ASSIGN_OR_RETURN(
+        vault, Vault::Open(fs_, paths, registration, clock_, *index_, options_,
+                           report, progress));
   }
   absl::MutexLock lock(&mutex_);
   vaults_[registration.name] = std::move(vault);
@@ -188,7 +199,7 @@ absl::Status DataDirectory::AddVault(const VaultRegistration& vault,
   if (!absl::IsAlreadyExists(created)) NS_RETURN_IF_ERROR(created);
   NS_RETURN_IF_ERROR(registry_->AddVault(vault));
   StartupReport report;
-  return OpenVault(vault, report);
+  return OpenVault(vault, report, {});
 }
 
 absl::StatusOr<Vault*> DataDirectory::FindVault(absl::string_view name) {

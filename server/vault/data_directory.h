@@ -48,11 +48,13 @@ class DataDirectory {
       FileSystem& fs, absl::string_view path, const Clock& clock,
       StartupReport& report);
 
-  // Makes index/ anew from packs and journals. Takes the lock. `progress` gets
-  // objects indexed so far.
+  // Makes index/ anew from packs and journals, and returns the objects in it.
+  // Takes the lock. `progress` gets the objects of the present vault so far;
+  // `report`, if any, what was found on the way.
   static absl::StatusOr<uint64_t> Rebuild(
       FileSystem& fs, absl::string_view path, const Clock& clock,
-      const std::function<void(uint64_t)>& progress);
+      const std::function<void(uint64_t)>& progress,
+      StartupReport* report = nullptr);
 
   // Leaves an unclean stop behind unless Close was called.
   ~DataDirectory();
@@ -76,9 +78,13 @@ class DataDirectory {
  private:
   DataDirectory(FileSystem& fs, absl::string_view path, const Clock& clock,
                 const DataOptions& options, bool read_only);
-  absl::Status OpenVaults(StartupReport& report);
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> OpenWith(
+      FileSystem& fs, absl::string_view path, const Clock& clock,
+      const DataOptions& options, StartupReport& report,
+      const IndexProgress& progress);
+  absl::Status OpenVaults(StartupReport& report, const IndexProgress& progress);
   absl::Status OpenVault(const VaultRegistration& registration,
-                         StartupReport& report);
+                         StartupReport& report, const IndexProgress& progress);
 
   FileSystem& fs_;
   const std::string path_;

@@ -72,13 +72,15 @@ class Recovery {
  public:
   Recovery(FileSystem& fs, const VaultPaths& paths,
            const VaultRegistration& vault, ObjectIndex& index,
-           VaultJournal& journal, StartupReport& report)
+           VaultJournal& journal, StartupReport& report,
+           const IndexProgress& progress)
       : fs_(fs),
         paths_(paths),
         vault_(vault),
         index_(index),
         journal_(journal),
-        report_(report) {}
+        report_(report),
+        progress_(progress) {}
 
   absl::Status Run() {
     NS_ASSIGN_OR_RETURN(index_state_, index_.State(vault_.id));
@@ -121,7 +123,7 @@ class Recovery {
   absl::Status EndRebuild() {
     NS_ASSIGN_OR_RETURN(
         uint64_t objects,
-        IndexVault(fs_, paths_, vault_, index_, journal_, report_, {}));
+        IndexVault(fs_, paths_, vault_, index_, journal_, report_, progress_));
     report_.objects_indexed += objects;
     return absl::OkStatus();
   }
@@ -379,6 +381,7 @@ class Recovery {
   ObjectIndex& index_;
   VaultJournal& journal_;
   StartupReport& report_;
+  const IndexProgress& progress_;
   IndexState index_state_;
   std::map<PackId, PackPlace> packs_;
   bool rebuild_ = false;
@@ -406,8 +409,7 @@ std::vector<PackId> InSealOrder(const std::map<PackId, PackPlace>& packs,
 class Indexing {
  public:
   Indexing(ObjectIndex& index, const VaultId& vault,
-           const VaultJournal& journal,
-           const std::function<void(uint64_t)>& progress)
+           const VaultJournal& journal, const IndexProgress& progress)
       : index_(index), vault_(vault), journal_(journal), progress_(progress) {}
 
   absl::Status Add(const PackId& pack, const PackContents& contents) {
@@ -443,7 +445,7 @@ class Indexing {
   ObjectIndex& index_;
   const VaultId vault_;
   const VaultJournal& journal_;
-  const std::function<void(uint64_t)>& progress_;
+  const IndexProgress& progress_;
   IndexBatch batch_;
   uint64_t objects_ = 0;
 };
@@ -452,14 +454,17 @@ class Indexing {
 
 absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
                           const VaultRegistration& vault, ObjectIndex& index,
-                          VaultJournal& journal, StartupReport& report) {
-  return Recovery(fs, paths, vault, index, journal, report).Run();
+                          VaultJournal& journal, StartupReport& report,
+                          const IndexProgress& progress) {
+  return Recovery(fs, paths, vault, index, journal, report, progress).Run();
 }
 
-absl::StatusOr<uint64_t> IndexVault(
-    FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
-    ObjectIndex& index, const VaultJournal& journal, StartupReport& report,
-    const std::function<void(uint64_t)>& progress) {
+absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
+                                    const VaultRegistration& vault,
+                                    ObjectIndex& index,
+                                    const VaultJournal& journal,
+                                    StartupReport& report,
+                                    const IndexProgress& progress) {
   const PackStates states =
       journal.Read([](const VaultState& state) { return state.packs(); });
   NS_ASSIGN_OR_RETURN(auto packs, ListPacks(fs, paths));

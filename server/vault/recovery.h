@@ -16,21 +16,28 @@
 
 namespace nightsafe {
 
+// May be empty.
+using IndexProgress = std::function<void(uint64_t objects)>;
+
 // Finishes packs that an unclean stop left open, records packs that are gone,
 // and brings the index up to the journal. Nothing else may use the vault.
 // Repeating it after any interruption has the same result. Adds to `report`.
+// `progress` gets the objects so far when the index is made anew.
 absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
                           const VaultRegistration& vault, ObjectIndex& index,
-                          VaultJournal& journal, StartupReport& report);
+                          VaultJournal& journal, StartupReport& report,
+                          const IndexProgress& progress);
 
 // Puts every object of every pack into the index, which knows nothing of this
 // vault, and returns how many. Writes the index only. Packs without a valid
 // table of contents are scanned; what is missing or unreadable is a loss in
 // `report`. `progress` gets the objects so far.
-absl::StatusOr<uint64_t> IndexVault(
-    FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
-    ObjectIndex& index, const VaultJournal& journal, StartupReport& report,
-    const std::function<void(uint64_t)>& progress);
+absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
+                                    const VaultRegistration& vault,
+                                    ObjectIndex& index,
+                                    const VaultJournal& journal,
+                                    StartupReport& report,
+                                    const IndexProgress& progress);
 
 // As a change of the journal: the generation rises, so that every set's next
 // commit proves everything again.

@@ -6,7 +6,6 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
-#include "server/vault/recovery.h"
 
 namespace nightsafe {
 
@@ -47,10 +46,11 @@ Vault::~Vault() = default;
 absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(
     FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
     const Clock& clock, ObjectIndex& index, const StoreOptions& options,
-    StartupReport& report) {
+    StartupReport& report, const IndexProgress& progress) {
   NS_ASSIGN_OR_RETURN(std::unique_ptr<VaultJournal> journal,
                       VaultJournal::Open(fs, paths.journal, vault.id, clock));
-  NS_RETURN_IF_ERROR(RecoverVault(fs, paths, vault, index, *journal, report));
+  NS_RETURN_IF_ERROR(
+      RecoverVault(fs, paths, vault, index, *journal, report, progress));
   return std::unique_ptr<Vault>(
       new Vault(fs, paths, vault, index, std::move(journal), options));
 }

@@ -20,6 +20,7 @@
 #include "server/catalog/registry.h"
 #include "server/vault/deposit_session.h"
 #include "server/vault/object_store.h"
+#include "server/vault/recovery.h"
 #include "server/vault/scrub.h"
 #include "server/vault/snapshot_info.h"
 #include "server/vault/startup_report.h"
@@ -59,11 +60,11 @@ class Vault {
                              const VaultRegistration& vault,
                              const ServerId& server, const VerifyKey& admin_key,
                              ByteView sealed_keyring, const Clock& clock);
-  // Recovers first. Borrows fs, clock and index.
+  // Recovers first. Borrows fs, clock and index. `progress`: as RecoverVault.
   static absl::StatusOr<std::unique_ptr<Vault>> Open(
       FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
       const Clock& clock, ObjectIndex& index, const StoreOptions& options,
-      StartupReport& report);
+      StartupReport& report, const IndexProgress& progress = {});
   // Writes no file; puts what the packs hold into `index`.
   static absl::StatusOr<std::unique_ptr<Vault>> OpenReadOnly(
       FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,

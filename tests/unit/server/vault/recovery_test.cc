@@ -34,18 +34,24 @@ class RecoveryTest : public VaultTest {
     ExpectLedger();
   }
 
+  // The longest one: others may hold a manifest only.
   std::string PackOfClass(const std::string& directory, char pack_class) {
+    std::string longest;
+    uint64_t length = 0;
     for (const std::string& file : PackFiles(directory)) {
       std::ifstream stream(file, std::ios::binary);
       std::string header(kPackHeaderBytes, '\0');
       stream.read(header.data(), static_cast<std::streamsize>(header.size()));
       auto identity = DecodePackHeader(AsBytes(header));
-      if (identity.ok() &&
-          static_cast<char>(identity->pack_class) == pack_class) {
-        return file;
+      if (!identity.ok() ||
+          static_cast<char>(identity->pack_class) != pack_class ||
+          stdfs::file_size(file) < length) {
+        continue;
       }
+      longest = file;
+      length = stdfs::file_size(file);
     }
-    return "";
+    return longest;
   }
 };
 
