@@ -1,5 +1,4 @@
 #include <fstream>
-#include <random>
 
 #include "tests/unit/server/vault/vault_test.h"
 
@@ -10,14 +9,6 @@ namespace stdfs = std::filesystem;
 
 class RecoveryTest : public VaultTest {
  protected:
-  std::map<std::string, uint64_t> OpenSizes() const {
-    std::map<std::string, uint64_t> sizes;
-    for (const std::string& file : PackFiles(Paths().open)) {
-      sizes[file] = stdfs::file_size(file);
-    }
-    return sizes;
-  }
-
   static void FlipBit(const std::string& file, uint64_t offset) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekg(static_cast<std::streamoff>(offset));
@@ -96,49 +87,6 @@ TEST_F(RecoveryTest, UncommittedObjectsSurviveAKillButAreNotListed) {
       OpenSession(web_, id)->Commit(AsBytes(web_.MakeManifest(tree.root, id)));
   ASSERT_TRUE(outcome.ok());
   EXPECT_TRUE(std::holds_alternative<Committed>(*outcome));
-}
-
-// What was not synced is cut off, torn or replaced by zeroes; what was
-// acknowledged must stand.
-TEST_F(RecoveryTest, PowerCutsLoseOnlyWhatWasNotAcknowledged) {
-  const uint32_t seed = std::random_device()();
-  SCOPED_TRACE(seed);
-  std::mt19937 random(seed);
-  Stop();
-  options_.data_pack_bytes = 20 << 10;
-  options_.node_pack_bytes = 3 << 10;
-  options_.max_waiting = 25;
-  Start();
-  for (uint64_t round = 0; round < 25; ++round) {
-    if (random() % 3 != 0) {
-      ASSERT_TRUE(Deposit(web_, web_.MakeTree(1 + random() % 12,
-                                              100 + random() % 3000, round))
-                      .ok());
-    }
-    const std::map<std::string, uint64_t> synced = OpenSizes();
-    const TestTree lost = web_.MakeTree(1 + random() % 5, 400, 1000 + round);
-    auto session = OpenSession(web_, RandomId<SessionId>());
-    // Stays below what starts a barrier, which would sync more.
-    for (size_t i = 0; i < std::min<size_t>(3, lost.objects.size()); ++i) {
-      ASSERT_TRUE(session->Put(AsBytes(lost.objects[i].bytes)).ok());
-    }
-    session.reset();
-    const bool sealed_more = OpenSizes().size() > 2;
-    Crash();
-    for (const auto& [file, size] : OpenSizes()) {
-      const auto before = synced.find(file);
-      const uint64_t floor = before == synced.end() ? 0 : before->second;
-      if (sealed_more || floor > size) continue;
-      const uint64_t keep =
-          size == floor ? floor : floor + random() % (size - floor);
-      stdfs::resize_file(file, keep);
-      if (random() % 2 == 0) stdfs::resize_file(file, size);  // zeroes
-    }
-    Start();
-    EXPECT_TRUE(report_.losses.empty()) << report_.losses.front();
-    ExpectLedger();
-    if (HasFatalFailure()) return;
-  }
 }
 
 TEST_F(RecoveryTest, DeletedIndexIsMadeAgain) {
