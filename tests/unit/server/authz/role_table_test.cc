@@ -79,13 +79,10 @@ TEST(RoleTable, RefusesAMethodThatDeclaresNoRole) {
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(RoleTable, RefusesUnspecifiedAndUnknownRoles) {
-  for (v1::Role role : {v1::ROLE_UNSPECIFIED, static_cast<v1::Role>(99)}) {
-    const TestService service({v1::HOST, role});
-    EXPECT_EQ(RoleTable::Build({service.descriptor()}).status().code(),
-              absl::StatusCode::kFailedPrecondition)
-        << role;
-  }
+TEST(RoleTable, RefusesTheUnspecifiedRole) {
+  const TestService service({v1::HOST, v1::ROLE_UNSPECIFIED});
+  EXPECT_EQ(RoleTable::Build({service.descriptor()}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(RoleTable, AcceptsATestServiceThatDeclaresItsRoles) {
