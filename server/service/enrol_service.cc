@@ -19,12 +19,13 @@ absl::StatusOr<IssuedCertificate> EnrolService::Issue(
     const v1::EnrolRequest& request) {
   const ByteView csr = AsBytes(request.csr_der());
   NS_ASSIGN_OR_RETURN(PublicKeyFingerprint key, CsrFingerprint(csr));
+  // Asked before: `issue` is called under the registry's lock.
+  const ServerId server = registry_.server_id();
   return registry_.UseToken(
       AsBytes(request.token()), KeyFingerprint::FromValidBytes(key.view()),
       [&](const TokenGrant& grant) {
         return authority_.Issue(
-            csr, {registry_.server_id(),
-                  grant.reader ? PeerRole::kReader : PeerRole::kHost,
+            csr, {server, grant.reader ? PeerRole::kReader : PeerRole::kHost,
                   grant.reader ? "" : grant.vault, grant.name});
       });
 }

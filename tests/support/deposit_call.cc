@@ -1,5 +1,7 @@
 #include "tests/support/deposit_call.h"
 
+#include <grpcpp/channel.h>
+
 #include <chrono>
 
 #include "common/snapshot/manifest.h"
