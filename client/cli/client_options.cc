@@ -11,6 +11,10 @@ void ClientOptions::AddTo(CLI::App* app) {
   app->add_option("--state-dir", state_directory,
                   "where the agent keeps its indexes")
       ->capture_default_str();
+  app->add_option("--server", server, "to read from: unix:PATH (rescue)");
+  app->add_option("--key", key_file, "to read with: read or recovery key");
+  app->add_option("--vault", vault, "to read from");
+  app->add_option("--vault-id", vault_id, "as on the recovery sheet");
 }
 
 }  // namespace nightsafe

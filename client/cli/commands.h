@@ -11,6 +11,11 @@ namespace nightsafe {
 struct ClientOptions {
   std::string config_directory;  // --config-dir
   std::string state_directory;   // --state-dir
+  // For commands that read, which take them behind their name too.
+  std::string server;
+  std::string key_file;
+  std::string vault;
+  std::string vault_id;
 
   void AddTo(CLI::App* app);
 };

@@ -68,6 +68,15 @@ std::string SnapshotNameHelp() {
          "snapshot's id. The set may be left out if the host has only one.";
 }
 
+ReadingSession::ReadingSession(const ClientOptions& client,
+                               const ReadingOptions& options)
+    : client_(client), options_(options) {
+  if (options_.server.empty()) options_.server = client.server;
+  if (options_.key_file.empty()) options_.key_file = client.key_file;
+  if (options_.vault.empty()) options_.vault = client.vault;
+  if (options_.vault_id.empty()) options_.vault_id = client.vault_id;
+}
+
 absl::StatusOr<std::unique_ptr<ReadingSession>> ReadingSession::Open(
     const ClientOptions& client, const ReadingOptions& options) {
   std::unique_ptr<ReadingSession> session(new ReadingSession(client, options));
@@ -80,6 +89,12 @@ absl::Status ReadingSession::ConnectAsReader() {
   NS_ASSIGN_OR_RETURN(Credential credential,
                       LoadReader(*NewPosixFileSystem(),
                                  client_.config_directory, options_.reader));
+  if (credential.certificate_pem.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the enrolment of reader ", credential.name,
+                     " was begun and not finished: run `nightsafe enrol` again "
+                     "with the same enrolment file"));
+  }
   NS_ASSIGN_OR_RETURN(VaultName vault,
                       ChooseVault(credential.vaults, options_.vault));
   vault_ = vault.name;

@@ -49,14 +49,14 @@ class ReadingSession {
   const std::string& vault() const { return vault_; }
 
  private:
-  ReadingSession(const ClientOptions& client, const ReadingOptions& options)
-      : client_(client), options_(options) {}
+  ReadingSession(const ClientOptions& client, const ReadingOptions& options);
   absl::Status ConnectAsReader();
   absl::Status ConnectToSocket();
   std::string KeyFile() const;
 
   const ClientOptions& client_;
-  const ReadingOptions& options_;
+  // Its own options, and for those not given the program's.
+  ReadingOptions options_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<RetrieveClient> retrieve_;
   std::string vault_;
