@@ -333,11 +333,13 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
 
 absl::Status ObjectStore::SealEndedPacks() {
   absl::Status first;
-  std::erase_if(ended_, [&](const EndedPack& ended) {
+  std::vector<EndedPack> left;
+  for (EndedPack& ended : ended_) {
     const absl::Status status = Seal(*ended.writer);
     if (first.ok()) first = status;
-    return status.ok();
-  });
+    if (!status.ok()) left.push_back(std::move(ended));
+  }
+  ended_ = std::move(left);
   return first;
 }
 
