@@ -80,8 +80,9 @@ ReadingSession::ReadingSession(const ClientOptions& client,
 absl::StatusOr<std::unique_ptr<ReadingSession>> ReadingSession::Open(
     const ClientOptions& client, const ReadingOptions& options) {
   std::unique_ptr<ReadingSession> session(new ReadingSession(client, options));
-  NS_RETURN_IF_ERROR(options.server.empty() ? session->ConnectAsReader()
-                                            : session->ConnectToSocket());
+  NS_RETURN_IF_ERROR(session->options_.server.empty()
+                         ? session->ConnectAsReader()
+                         : session->ConnectToSocket());
   return session;
 }
 
