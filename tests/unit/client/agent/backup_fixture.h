@@ -15,11 +15,10 @@
 
 #include "client/agent/backup.h"
 #include "client/agent/status.h"
-#include "common/snapshot/manifest.h"
-#include "common/tree/cursor.h"
 #include "tests/support/domain_fixture.h"
 #include "tests/support/fake_deposit_server.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/whole_snapshot.h"
 
 namespace nightsafe {
 namespace fs = std::filesystem;
@@ -80,65 +79,23 @@ class BackupTest : public testing::Test {
   }
 
   // Opened with the read key, from what the server holds.
-  struct Snapshot {
-    v1::format::ManifestClear clear;
-    v1::format::ManifestSealed sealed;
-    std::map<std::string, v1::format::Entry> entries;
-    std::map<std::string, std::string> contents;  // regular files, below source
-  };
-
-  Snapshot Read(const std::string& manifest_bytes) {
-    Snapshot snapshot;
-    const auto manifest = ParseManifest(AsBytes(manifest_bytes));
-    EXPECT_TRUE(manifest.ok()) << manifest.status();
-    const auto opened = OpenManifest(*manifest, keyring_.DeriveReadKey());
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    snapshot.clear = manifest->clear;
-    snapshot.sealed = opened->sealed;
+  WholeSnapshot Read(const std::string& manifest) {
     const auto objects = server_.objects();
-    const NodeFetch fetch =
-        [&objects](const ObjectRef& ref) -> absl::StatusOr<FetchedNode> {
-      const auto object = objects.find(ref.id);
-      if (object == objects.end()) return absl::NotFoundError("node");
-      FetchedNode node;
-      const ObjectView view = *ParseObject(AsBytes(object->second));
-      for (size_t i = 0; i < view.ref_count(); ++i) {
-        node.refs.push_back(view.ref(i));
-      }
-      node.plain = *Opener().Open(AsBytes(object->second), ref);
-      return node;
-    };
-    TreeCursor cursor(opened->root, fetch);
-    for (;;) {
-      auto next = cursor.Next();
-      EXPECT_TRUE(next.ok()) << next.status();
-      if (!next.ok() || !next->has_value()) return snapshot;
-      const TreeEntry& entry = **next;
-      const std::string path = JoinPath(entry.key.directory, entry.key.name);
-      if (!path.starts_with(source_)) continue;
-      const std::string name =
-          path == source_ ? "" : path.substr(source_.size() + 1);
-      snapshot.entries[name] = entry.entry;
-      if (entry.entry.type() != v1::format::REGULAR) continue;
-      std::string& content = snapshot.contents[name];
-      const absl::Status read =
-          ReadExtents(entry, fetch, [&](const FileExtent& extent) {
-            if (extent.hole) {
-              content.append(extent.length, '\0');
-            } else {
-              const std::string plain = *Opener().Open(
-                  AsBytes(objects.at(extent.object.id)), extent.object);
-              content += plain.substr(extent.offset, extent.length);
-            }
-            return absl::OkStatus();
-          });
-      EXPECT_TRUE(read.ok()) << name << ": " << read;
-    }
+    auto snapshot = ReadWholeSnapshot(
+        manifest, keyring_.DeriveReadKey(),
+        [&objects](const ObjectId& id) -> absl::StatusOr<std::string> {
+          const auto object = objects.find(id);
+          if (object == objects.end()) return absl::NotFoundError(id.Hex());
+          return object->second;
+        },
+        source_);
+    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+    return snapshot.ok() ? *std::move(snapshot) : WholeSnapshot();
   }
 
   // The last snapshot holds exactly what is on disk.
   void ExpectLastIsCurrent() {
-    const Snapshot snapshot = Read(server_.commits().back());
+    const WholeSnapshot snapshot = Read(server_.commits().back());
     std::map<std::string, std::string> expected;
     size_t entries = 1;
     for (const auto& item : fs::recursive_directory_iterator(source_)) {

@@ -20,7 +20,7 @@ TEST_F(BackupTest, KeepsEveryKindOfEntry) {
   EXPECT_FALSE(result.incomplete());
   EXPECT_TRUE(result.problems.empty());
 
-  const Snapshot snapshot = Read(server_.commits().back());
+  const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.entries.at("link").symlink_target(), "somewhere/else");
   EXPECT_EQ(snapshot.entries.at("fifo").type(), v1::format::FIFO);
   EXPECT_EQ(snapshot.entries.at("fifo").mode(), 0640u);
@@ -49,7 +49,7 @@ TEST_F(BackupTest, UnchangedRunReadsNothingAndSendsNextToNothing) {
   EXPECT_LE(server_.offered_ids(), offered + kNodesAbove);
   EXPECT_EQ(DataObjects(), objects);
   ExpectLastIsCurrent();
-  const Snapshot snapshot = Read(server_.commits().back());
+  const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.clear.chain_counter(), 2u);
   EXPECT_EQ(snapshot.clear.previous_manifest(),
             ObjectIdOf(AsBytes(server_.commits().front())).text());
@@ -128,7 +128,7 @@ TEST_F(BackupTest, StreamBecomesOneFile) {
     source_ = directory_.Path("source");
   }
   source_ = "";
-  const Snapshot snapshot = Read(server_.commits().back());
+  const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.clear.method(), v1::format::DUMP);
   EXPECT_TRUE(snapshot.contents.at("stdin") == content);
   EXPECT_LE(server_.received_bytes(), 6u << 20);

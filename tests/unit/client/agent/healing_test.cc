@@ -91,7 +91,7 @@ TEST_F(BackupTest, CommitWithoutAnswerIsCompletedByTheNextRun) {
   const BackupResult second = MustBackup();
   EXPECT_EQ(second.totals.read_bytes, 0u);  // the pending index was taken over
   ASSERT_EQ(server_.commits().size(), 2u);
-  const Snapshot snapshot = Read(server_.commits().back());
+  const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.clear.chain_counter(), 2u);
   EXPECT_EQ(snapshot.clear.previous_manifest(),
             ObjectIdOf(AsBytes(server_.commits().front())).text());
@@ -124,7 +124,7 @@ TEST_F(BackupTest, DamagedStateBeginsAChainThatSaysSo) {
   EXPECT_TRUE(
       ReadBackupStatus(*fs_, options_.state_directory)->front().damaged);
   MustBackup();
-  const Snapshot snapshot = Read(server_.commits().back());
+  const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.clear.chain_counter(), 1u);
   EXPECT_TRUE(snapshot.clear.restarted());
 }
