@@ -14,6 +14,8 @@ int main(int argc, char** argv) {
   ClientOptions options;
   options.AddTo(&program.app());
   AddEnrolCommand(program, options);
+  AddBackupCommand(program, options);
+  AddStatusCommand(program, options);
   AddKeyCommands(program);
   AddVaultCreateCommand(program);
   AddRefusalsCommand(program, options);

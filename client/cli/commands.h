@@ -20,6 +20,7 @@ struct ClientOptions {
   void AddTo(CLI::App* app);
 };
 
+void AddBackupCommand(Program& program, const ClientOptions& options);
 void AddEnrolCommand(Program& program, const ClientOptions& options);
 void AddKeyCommands(Program& program);
 void AddVaultCreateCommand(Program& program);
@@ -28,5 +29,6 @@ void AddSnapshotsCommand(Program& program, const ClientOptions& client);
 void AddLsCommand(Program& program, const ClientOptions& client);
 void AddRestoreCommand(Program& program, const ClientOptions& client);
 void AddVerifyCommand(Program& program, const ClientOptions& client);
+void AddStatusCommand(Program& program, const ClientOptions& options);
 
 }  // namespace nightsafe

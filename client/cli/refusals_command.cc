@@ -1,8 +1,7 @@
 // nightsafe refusals
 
 #include "client/cli/commands.h"
-#include "client/credential/credential.h"
-#include "client/rpc/connection.h"
+#include "client/cli/host_connection.h"
 #include "client/rpc/refusal_probe.h"
 #include "common/base/status.h"
 
@@ -12,17 +11,10 @@ namespace {
 absl::StatusOr<ExitCode> Run(const ClientOptions& client) {
   NS_ASSIGN_OR_RETURN(
       Credential credential,
-      LoadCredential(*NewPosixFileSystem(),
-                     CredentialDirectory(client.config_directory,
-                                         CredentialRole::kHost, "")));
-  ConnectionOptions options;
-  options.address = credential.server_address;
-  options.server = credential.server_id;
-  options.ca_certificate_pem = credential.ca_certificate_pem;
-  options.client_key_pem = credential.private_key_pem;
-  options.client_certificate_pem = credential.certificate_pem;
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection,
-                      Connection::Open(options, SystemClock()));
+      LoadHostCredential(*NewPosixFileSystem(), client.config_directory));
+  NS_ASSIGN_OR_RETURN(
+      std::unique_ptr<Connection> connection,
+      Connection::Open(ConnectionOf(credential), SystemClock()));
   size_t refused = 0;
   const std::vector<ProbedMethod> methods = ProbeForeignMethods(*connection);
   for (const ProbedMethod& method : methods) {

@@ -101,7 +101,9 @@ void AddRestoreCommand(Program& program, const ClientOptions& client) {
       "are damaged (files are named, the rest is restored). " +
       SnapshotNameHelp());
   command->add_option("NAME", options->name, "snapshot and path")->required();
-  command->add_option("TARGET", options->target, "directory")->required();
+  command->add_option("--target", options->target, "new or empty directory")
+      ->type_name("DIR")
+      ->required();
   command->add_flag("--into-existing", options->into_existing,
                     "the target may hold files; none is overwritten, and "
                     "directories that are there keep their attributes");

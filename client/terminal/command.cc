@@ -18,6 +18,7 @@ CLI::App* Program::AddCommand(const std::string& name, const std::string& help,
   CLI::App* command =
       (parent != nullptr ? parent : &app_)->add_subcommand(name, help);
   command->failure_message(CLI::FailureMessage::simple);
+  command->fallthrough();  // the program's options may come behind a command
   return command;
 }
 
