@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/crypto/random.h"
+#include "server/vault/vault_records.h"
 
 namespace nightsafe {
 
@@ -11,40 +12,11 @@ using v1::format::VaultRecord;
 
 namespace {
 
-// So much may be written between two looks at the free space.
-constexpr uint64_t kSpaceSliceBytes = 8 << 20;
-
 absl::Status GenerationChanged() {
   return absl::AbortedError("the vault's generation changed");
 }
 
-VaultRecord NextGeneration(const VaultState& state, absl::string_view reason) {
-  VaultRecord record;
-  record.mutable_generation()->set_number(state.generation() + 1);
-  record.mutable_generation()->set_reason(std::string(reason));
-  return record;
-}
-
-VaultRecord DeadRecord(const PackWriter& writer) {
-  VaultRecord record;
-  VaultRecord::PackEnded& dead = *record.mutable_pack_dead();
-  dead.set_pack(std::string(writer.identity().pack.text()));
-  dead.set_length(writer.synced_length());
-  dead.set_reason(std::string(writer.failure().message()));
-  return record;
-}
-
 }  // namespace
-
-VaultRecord SealedRecord(const SealedPack& sealed) {
-  VaultRecord record;
-  VaultRecord::PackSealed& pack = *record.mutable_pack_sealed();
-  pack.set_pack(std::string(sealed.toc.pack.text()));
-  pack.set_length(sealed.toc.pack_length);
-  pack.set_objects(static_cast<uint32_t>(sealed.toc.entries.size()));
-  pack.set_toc_hash(std::string(AsText(sealed.toc_hash)));
-  return record;
-}
 
 ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
                          const VaultId& vault, ObjectIndex& index,
@@ -55,7 +27,8 @@ ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
       index_(index),
       journal_(journal),
       options_(options),
-      readers_(fs, paths, vault) {}
+      readers_(fs, paths, vault),
+      space_(fs, paths.open, options.reserve_bytes, options.reserve_share) {}
 
 ObjectStore::~ObjectStore() = default;
 
@@ -96,7 +69,7 @@ absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
   if (IsWaiting(object)) return false;
   if (object.kind != ObjectKind::kManifest) {
     NS_RETURN_IF_ERROR(
-        CheckReserve(kPackRecordHeaderBytes + object.bytes.size()));
+        space_.Spend(kPackRecordHeaderBytes + object.bytes.size()));
   }
   NS_ASSIGN_OR_RETURN(PackWriter * writer, WriterFor(object));
   absl::StatusOr<PackEntry> entry = writer->Append(object);
@@ -139,27 +112,6 @@ absl::StatusOr<PackWriter*> ObjectStore::WriterFor(const PackObject& object) {
     NS_ASSIGN_OR_RETURN(open, PackWriter::Create(fs_, paths_.open, identity));
   }
   return open.get();
-}
-
-absl::Status ObjectStore::CheckReserve(uint64_t bytes) {
-  if (bytes > spendable_bytes_) {
-    NS_ASSIGN_OR_RETURN(SpaceInfo space, fs_.Space(paths_.open));
-    const uint64_t reserve =
-        std::max(options_.reserve_bytes,
-                 static_cast<uint64_t>(options_.reserve_share *
-                                       static_cast<double>(space.total_bytes)));
-    if (space.available_bytes < reserve + bytes) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the server's disk has ", space.available_bytes,
-          " bytes free, its reserve is ", reserve,
-          " bytes; earlier snapshots are intact; free space or add a disk; the "
-          "agent goes on from where it is"));
-    }
-    spendable_bytes_ = std::min(space.available_bytes - reserve,
-                                std::max(kSpaceSliceBytes, bytes));
-  }
-  spendable_bytes_ -= bytes;
-  return absl::OkStatus();
 }
 
 bool ObjectStore::TakeBarrierDue() {
@@ -281,7 +233,7 @@ absl::Status ObjectStore::Bury(const PackWriter& writer) {
   }
   return journal_.Update([&](const VaultState& state, int64_t) {
     return std::vector<VaultRecord>{
-        DeadRecord(writer),
+        DeadRecord(pack, writer.synced_length(), writer.failure().message()),
         NextGeneration(state, "a pack could not be written")};
   });
 }
@@ -368,12 +320,7 @@ absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
                             entry.location.pack)) {
       return records;
     }
-    VaultRecord::Quarantine& what =
-        *records.emplace_back().mutable_quarantined();
-    what.set_domain_number(entry.domain_number);
-    what.set_object_id(std::string(entry.id.text()));
-    what.set_pack(std::string(entry.location.pack.text()));
-    what.set_reason(std::string(reason));
+    records.push_back(QuarantineRecord(entry, reason));
     records.push_back(NextGeneration(state, "an object was quarantined"));
     return records;
   });

@@ -20,6 +20,7 @@
 #include "server/pack/pack_writer.h"
 #include "server/pack/seal.h"
 #include "server/store/object_index.h"
+#include "server/vault/free_space.h"
 #include "server/vault/pack_readers.h"
 #include "server/vault/vault_journal.h"
 #include "server/vault/vault_paths.h"
@@ -36,9 +37,6 @@ struct StoreOptions {
   // Locations that may wait in memory for the next barrier.
   size_t max_waiting = 100'000;
 };
-
-// The record that says that a pack is finished.
-v1::format::VaultRecord SealedRecord(const SealedPack& sealed);
 
 // Thread-safe. Three locks, taken in this order:
 //   sync_mutex_    one barrier at a time; held during sync, seal, index write
@@ -108,8 +106,6 @@ class ObjectStore {
   // The open pack with room for the object; starts a new one if need be.
   absl::StatusOr<PackWriter*> WriterFor(const PackObject& object)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
-  absl::Status CheckReserve(uint64_t bytes)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
   // Whether it was appended: another session may have been faster.
   absl::StatusOr<bool> Append(const PackObject& object)
       ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
@@ -159,7 +155,7 @@ class ObjectStore {
   // Full or dead; the next barrier takes them to ended_.
   std::vector<std::unique_ptr<PackWriter>> rolled_
       ABSL_GUARDED_BY(append_mutex_);
-  uint64_t spendable_bytes_ ABSL_GUARDED_BY(append_mutex_) = 0;
+  FreeSpace space_ ABSL_GUARDED_BY(append_mutex_);
 
   mutable absl::Mutex mutex_;
   // Received, and in no durable index batch yet.

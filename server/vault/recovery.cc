@@ -5,67 +5,17 @@
 #include <set>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "server/pack/seal.h"
-#include "server/vault/object_store.h"
 #include "server/vault/pack_listing.h"
+#include "server/vault/snapshot_names.h"
+#include "server/vault/vault_records.h"
 
 namespace nightsafe {
 
 using v1::format::VaultRecord;
 
 namespace {
-
-constexpr size_t kIndexBatchObjects = 10'000;
-constexpr size_t kMaxNamedSnapshots = 20;
-
-using PackStates = absl::flat_hash_map<PackId, PackState>;
-
-const PackState* StateOf(const PackStates& states, const PackId& pack) {
-  const auto it = states.find(pack);
-  return it == states.end() ? nullptr : &it->second;
-}
-
-IndexEntry ToIndexEntry(const PackId& pack, const PackEntry& entry) {
-  return {.domain_number = entry.domain_number,
-          .id = entry.id,
-          .location = {.pack = pack,
-                       .offset = entry.offset,
-                       .length = entry.length,
-                       .kind = entry.kind}};
-}
-
-VaultRecord GenerationRecord(const VaultState& state,
-                             absl::string_view reason) {
-  VaultRecord record;
-  record.mutable_generation()->set_number(state.generation() + 1);
-  record.mutable_generation()->set_reason(std::string(reason));
-  return record;
-}
-
-// "host/set of 2026-01-02T03:04:05Z, ...": committed since `first_sequence`, of
-// these domains (of all, if none is given).
-std::string NameSnapshots(const VaultState& state, uint64_t first_sequence,
-                          const std::set<uint32_t>& domains) {
-  std::vector<std::string> names;
-  size_t more = 0;
-  for (const SnapshotInfo& info : state.snapshots()) {
-    if (info.sequence < first_sequence) continue;
-    if (!domains.empty() && !domains.contains(info.domain_number)) continue;
-    if (names.size() == kMaxNamedSnapshots) {
-      ++more;
-      continue;
-    }
-    names.push_back(
-        absl::StrCat(info.host, "/", info.set, " of ",
-                     absl::FormatTime(absl::RFC3339_sec, info.received,
-                                      absl::UTCTimeZone())));
-  }
-  if (names.empty()) return "no snapshot needs it";
-  return absl::StrCat("snapshots that may be hit: ", absl::StrJoin(names, ", "),
-                      more == 0 ? "" : absl::StrCat(" and ", more, " more"));
-}
 
 // One vault's recovery; lives for one call.
 class Recovery {
@@ -131,7 +81,7 @@ class Recovery {
   absl::Status FinishPacks() {
     const PackStates states = States();
     for (const auto& [pack, place] : packs_) {
-      const PackState* state = StateOf(states, pack);
+      const PackState* state = FindPack(states, pack);
       if (state != nullptr && (state->lost || (state->dead && !state->sealed &&
                                                state->synced_length == 0))) {
         continue;
@@ -170,10 +120,8 @@ class Recovery {
   // Nothing in it was ever promised. The file stays for the sweeper.
   absl::Status Abandon(const PackId& pack) {
     return journal_.Update([&](const VaultState&, int64_t) {
-      VaultRecord record;
-      record.mutable_pack_dead()->set_pack(std::string(pack.text()));
-      record.mutable_pack_dead()->set_reason("no whole object in it");
-      return std::vector<VaultRecord>{record};
+      return std::vector<VaultRecord>{
+          DeadRecord(pack, 0, "no whole object in it")};
     });
   }
 
@@ -196,8 +144,7 @@ class Recovery {
     }
     return journal_.Update([&](const VaultState& now, int64_t) {
       std::vector<VaultRecord> records = {SealedRecord(sealed)};
-      if (damaged)
-        records.push_back(GenerationRecord(now, "a pack is damaged"));
+      if (damaged) records.push_back(NextGeneration(now, "a pack is damaged"));
       return records;
     });
   }
@@ -269,12 +216,8 @@ class Recovery {
     NS_RETURN_IF_ERROR(MarkIndexed(pack, rest.length));
     Report(pack, state, loss, reason);
     return journal_.Update([&](const VaultState& now, int64_t) {
-      VaultRecord record;
-      record.mutable_pack_lost()->set_pack(std::string(pack.text()));
-      record.mutable_pack_lost()->set_length(rest.length);
-      record.mutable_pack_lost()->set_reason(std::string(reason));
-      return std::vector<VaultRecord>{record,
-                                      GenerationRecord(now, "a pack is lost")};
+      return std::vector<VaultRecord>{LostRecord(pack, rest.length, reason),
+                                      NextGeneration(now, "a pack is lost")};
     });
   }
 
@@ -387,69 +330,6 @@ class Recovery {
   bool rebuild_ = false;
 };
 
-// Packs in the order in which they were finished; those that were not come
-// last: of two valid copies the later one is used.
-std::vector<PackId> InSealOrder(const std::map<PackId, PackPlace>& packs,
-                                const PackStates& states) {
-  std::vector<std::pair<uint64_t, PackId>> order;
-  for (const auto& [pack, place] : packs) {
-    const PackState* state = StateOf(states, pack);
-    const bool sealed = state != nullptr && state->sealed;
-    order.emplace_back(
-        sealed ? state->seal_order : std::numeric_limits<uint64_t>::max(),
-        pack);
-  }
-  std::sort(order.begin(), order.end());
-  std::vector<PackId> ids;
-  for (const auto& [number, pack] : order) ids.push_back(pack);
-  return ids;
-}
-
-// Fills the index with the packs of a vault; lives for one call.
-class Indexing {
- public:
-  Indexing(ObjectIndex& index, const VaultId& vault,
-           const VaultJournal& journal, const IndexProgress& progress)
-      : index_(index), vault_(vault), journal_(journal), progress_(progress) {}
-
-  absl::Status Add(const PackId& pack, const PackContents& contents) {
-    for (const PackEntry& entry : contents.entries) {
-      const bool quarantined = journal_.Read([&](const VaultState& state) {
-        return state.IsQuarantined(entry.domain_number, entry.id, pack);
-      });
-      if (quarantined) continue;
-      batch_.objects.push_back(ToIndexEntry(pack, entry));
-      ++objects_;
-      if (batch_.objects.size() < kIndexBatchObjects) continue;
-      NS_RETURN_IF_ERROR(Flush(/*sync=*/false));
-    }
-    batch_.indexed_lengths.emplace_back(pack, contents.length);
-    return absl::OkStatus();
-  }
-
-  // Only now does the index say that it is one.
-  absl::StatusOr<uint64_t> Finish() {
-    batch_.journal_records = journal_.records();
-    NS_RETURN_IF_ERROR(Flush(/*sync=*/true));
-    return objects_;
-  }
-
- private:
-  absl::Status Flush(bool sync) {
-    NS_RETURN_IF_ERROR(index_.Write(vault_, batch_, sync));
-    batch_ = {};
-    if (progress_) progress_(objects_);
-    return absl::OkStatus();
-  }
-
-  ObjectIndex& index_;
-  const VaultId vault_;
-  const VaultJournal& journal_;
-  const IndexProgress& progress_;
-  IndexBatch batch_;
-  uint64_t objects_ = 0;
-};
-
 }  // namespace
 
 absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
@@ -459,51 +339,9 @@ absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
   return Recovery(fs, paths, vault, index, journal, report, progress).Run();
 }
 
-absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
-                                    const VaultRegistration& vault,
-                                    ObjectIndex& index,
-                                    const VaultJournal& journal,
-                                    StartupReport& report,
-                                    const IndexProgress& progress) {
-  const PackStates states =
-      journal.Read([](const VaultState& state) { return state.packs(); });
-  NS_ASSIGN_OR_RETURN(auto packs, ListPacks(fs, paths));
-  Indexing indexing(index, vault.id, journal, progress);
-  for (const PackId& pack : InSealOrder(packs, states)) {
-    const PackState* state = StateOf(states, pack);
-    const bool ended = state != nullptr && (state->dead || state->lost);
-    PackContents contents;
-    if (!ended || state->synced_length > 0) {
-      absl::StatusOr<PackContents> loaded =
-          LoadContents(fs, paths, vault.id, pack, packs.at(pack), state);
-      if (loaded.ok()) {
-        contents = *std::move(loaded);
-      } else if (!absl::IsDataLoss(loaded.status())) {
-        return loaded.status();
-      }
-    }
-    if (state != nullptr && contents.intact_length < state->synced_length) {
-      report.losses.push_back(
-          absl::StrCat("vault ", vault.name, ": pack ", PackFileName(pack),
-                       " is damaged at offset ", contents.intact_length,
-                       ", before its synced length ", state->synced_length));
-    }
-    NS_RETURN_IF_ERROR(indexing.Add(pack, contents));
-  }
-  for (const auto& [pack, state] : states) {
-    if (packs.contains(pack) || state.synced_length == 0) continue;
-    report.losses.push_back(absl::StrCat(
-        "vault ", vault.name, ": pack ", PackFileName(pack), " is missing; ",
-        journal.Read([&, first = state.first_sequence](const VaultState& now) {
-          return NameSnapshots(now, first, {});
-        })));
-  }
-  return indexing.Finish();
-}
-
 absl::Status RaiseGeneration(VaultJournal& journal, absl::string_view reason) {
   return journal.Update([&](const VaultState& state, int64_t) {
-    return std::vector<VaultRecord>{GenerationRecord(state, reason)};
+    return std::vector<VaultRecord>{NextGeneration(state, reason)};
   });
 }
 

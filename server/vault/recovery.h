@@ -2,22 +2,17 @@
 // DESIGN.md in server/store says what is proved by it.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/io/file_system.h"
 #include "server/catalog/registry.h"
 #include "server/store/object_index.h"
 #include "server/vault/startup_report.h"
+#include "server/vault/vault_indexing.h"
 #include "server/vault/vault_journal.h"
 #include "server/vault/vault_paths.h"
 
 namespace nightsafe {
-
-// May be empty.
-using IndexProgress = std::function<void(uint64_t objects)>;
 
 // Finishes packs that an unclean stop left open, records packs that are gone,
 // and brings the index up to the journal. Nothing else may use the vault.
@@ -27,17 +22,6 @@ absl::Status RecoverVault(FileSystem& fs, const VaultPaths& paths,
                           const VaultRegistration& vault, ObjectIndex& index,
                           VaultJournal& journal, StartupReport& report,
                           const IndexProgress& progress);
-
-// Puts every object of every pack into the index, which knows nothing of this
-// vault, and returns how many. Writes the index only. Packs without a valid
-// table of contents are scanned; what is missing or unreadable is a loss in
-// `report`. `progress` gets the objects so far.
-absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
-                                    const VaultRegistration& vault,
-                                    ObjectIndex& index,
-                                    const VaultJournal& journal,
-                                    StartupReport& report,
-                                    const IndexProgress& progress);
 
 // As a change of the journal: the generation rises, so that every set's next
 // commit proves everything again.

@@ -10,6 +10,11 @@ namespace nightsafe {
 using v1::format::ManifestClear;
 using v1::format::VaultRecord;
 
+const PackState* FindPack(const PackStates& states, const PackId& pack) {
+  const auto it = states.find(pack);
+  return it == states.end() ? nullptr : &it->second;
+}
+
 absl::Status VaultState::Apply(const VaultRecord& record) {
   ++records_;
   last_time_ns_ = std::max(last_time_ns_, record.time_unix_ns());

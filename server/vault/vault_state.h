@@ -36,6 +36,10 @@ struct PackState {
   uint64_t first_sequence = 0;
 };
 
+using PackStates = absl::flat_hash_map<PackId, PackState>;
+// Null if the journal does not know the pack.
+const PackState* FindPack(const PackStates& states, const PackId& pack);
+
 struct KeyedSnapshot {
   SnapshotId snapshot;
   std::string content_id;
@@ -62,7 +66,7 @@ class VaultState {
   const KeyedSnapshot* FindKeyed(const std::string& host,
                                  const std::string& set,
                                  const std::string& name) const;
-  const absl::flat_hash_map<PackId, PackState>& packs() const { return packs_; }
+  const PackStates& packs() const { return packs_; }
   // The copy of that object in that pack must not be used.
   bool IsQuarantined(uint32_t domain_number, const ObjectId& id,
                      const PackId& pack) const;
@@ -96,7 +100,7 @@ class VaultState {
   absl::flat_hash_map<SetName, bool> keyed_;
   absl::flat_hash_map<SetName, absl::flat_hash_map<std::string, KeyedSnapshot>>
       keyed_snapshots_;
-  absl::flat_hash_map<PackId, PackState> packs_;
+  PackStates packs_;
   absl::flat_hash_set<std::tuple<uint32_t, ObjectId, PackId>> quarantine_;
   uint64_t packs_sealed_ = 0;
   uint64_t generation_ = 1;

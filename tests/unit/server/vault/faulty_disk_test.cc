@@ -1,0 +1,111 @@
+#include "tests/unit/server/vault/vault_test.h"
+
+namespace nightsafe {
+namespace {
+
+class FaultyDiskTest : public VaultTest {};
+
+// Any mutating call fails, once or from then on: what was acknowledged stands
+// after a restart, and the next deposit works.
+TEST_F(FaultyDiskTest, EveryFailingCallIsReportedOrHarmless) {
+  Stop();
+  options_.data_pack_bytes = 4 << 10;
+  options_.node_pack_bytes = 2 << 10;
+  Start();
+  for (const bool sticky : {false, true}) {
+    bool failed = true;
+    uint64_t k = 0;
+    for (; failed && k < 500; ++k) {
+      const uint64_t seed = 10'000 * (sticky ? 2 : 1) + k;
+      fs_.FailMutatingCall(k, absl::UnavailableError("injected EIO"), sticky);
+      const uint64_t first = fs_.mutating_calls();
+      Deposit(web_, web_.MakeTree(8, 900, seed)).IgnoreError();
+      failed = fs_.mutating_calls() - first > k;
+      fs_.Heal();
+      Crash();
+      Start();
+      EXPECT_TRUE(report_.losses.empty()) << report_.losses.front();
+      ExpectLedger();
+      if (HasFatalFailure()) return;
+      if (ledger_.size() > 3) ledger_.erase(ledger_.begin());
+      // Whether the refused commit is there or not, the set goes on.
+      const TestTree next = web_.MakeTree(2, 300, 50'000 + seed);
+      ASSERT_TRUE(Deposit(web_, next).ok()) << "call " << k;
+    }
+    RecordProperty(sticky ? "sticky_calls" : "single_calls",
+                   static_cast<int>(k));
+    EXPECT_GT(k, 20u);
+    EXPECT_FALSE(failed);
+  }
+}
+
+TEST_F(FaultyDiskTest, EveryFailingCallOfAStartCanBeRepeated) {
+  bool failed = true;
+  uint64_t k = 0;
+  for (; failed && k < 200; ++k) {
+    ASSERT_TRUE(Deposit(web_, web_.MakeTree(4, 500, k)).ok());
+    if (ledger_.size() > 3) ledger_.erase(ledger_.begin());
+    Crash();
+    const uint64_t first = fs_.mutating_calls();
+    fs_.FailMutatingCall(k, absl::UnavailableError("injected EIO"));
+    const absl::Status status = TryStart();
+    failed = fs_.mutating_calls() - first > k;
+    EXPECT_EQ(status.ok(), !failed) << status;
+    fs_.Heal();
+    Crash();
+    Start();
+    EXPECT_TRUE(report_.losses.empty()) << report_.losses.front();
+    ExpectLedger();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(k, 10u);
+  EXPECT_FALSE(failed);
+}
+
+TEST_F(FaultyDiskTest, FailedJournalMakesReadOnlyUntilRestarted) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, 1)).ok());
+  fs_.Inject({.status = absl::UnavailableError("injected EIO"),
+              .operation = FileOperation::kSync,
+              .path_contains = "/journal/"});
+  EXPECT_FALSE(Deposit(web_, web_.MakeTree(2, 100, 2)).ok());
+  EXPECT_FALSE(vault_->read_only_reason().empty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      vault_->OpenSession(web_.registration(), "files", RandomId<SessionId>())
+          .status()));
+  ExpectLedger();
+  Crash();
+  Start();
+  EXPECT_TRUE(vault_->read_only_reason().empty());
+  ExpectLedger();
+}
+
+TEST_F(FaultyDiskTest, DeadPackIsForgottenAndTheCommitSaysWhatIsMissing) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, 1)).ok());
+  const uint64_t generation = vault_->figures().generation;
+  const TestTree tree = web_.MakeTree(2, 100, 2);
+  const SessionId id = RandomId<SessionId>();
+  auto session = OpenSession(web_, id);
+  ASSERT_TRUE(PutAll(*session, tree).ok());
+  fs_.Inject({.status = absl::UnavailableError("injected EIO"),
+              .operation = FileOperation::kSync,
+              .path_contains = "/packs/open"});
+  const std::string manifest = web_.MakeManifest(tree.root, id);
+  auto outcome = session->Commit(AsBytes(manifest));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_FALSE(std::get<Incomplete>(*outcome).missing.empty());
+  EXPECT_GT(vault_->figures().generation, generation);
+  EXPECT_TRUE(vault_->read_only_reason().empty());
+  ASSERT_TRUE(PutAll(*session, tree).ok());
+  outcome = session->Commit(AsBytes(manifest));
+  ASSERT_TRUE(std::holds_alternative<Committed>(*outcome));
+  Remember(std::get<Committed>(*outcome).snapshot, tree, manifest);
+  ExpectLedger();
+  session.reset();
+  Crash();
+  Start();
+  EXPECT_TRUE(report_.losses.empty());
+  ExpectLedger();
+}
+
+}  // namespace
+}  // namespace nightsafe
