@@ -136,11 +136,14 @@ absl::StatusOr<Manifest> DepositSession::CheckManifest(ByteView object) const {
                                     vault_.opening_key_id));
   const ManifestClear& clear = manifest->clear;
   NS_RETURN_IF_ERROR(CheckHost(clear, host_));
-  if (clear.set() != set_ || clear.session() != session_.text()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the manifest is of set ", clear.set(), ", session ",
-                     HexEncode(AsBytes(clear.session())), "; open are set ",
-                     set_, ", session ", session_.Hex()));
+  if (clear.set() != set_) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "the manifest is of set ", clear.set(), ", the open one is ", set_));
+  }
+  if (clear.session() != session_.text()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the manifest is of session ", HexEncode(AsBytes(clear.session())),
+        ", the open one is ", session_.Hex()));
   }
   NS_RETURN_IF_ERROR(CheckKeyed(clear));
   return manifest;

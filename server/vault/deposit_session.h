@@ -65,11 +65,11 @@ class DepositSession {
   // Starts again from what is stored if the pack of earlier puts died: those
   // are answered as missing. Idempotent by (host, session) with the same
   // manifest. After OK with Committed the snapshot survives a power cut.
-  // INVALID_ARGUMENT: not a manifest, or not of this set and session.
-  // PERMISSION_DENIED: not of this host. FAILED_PRECONDITION: the set is keyed
-  // and the manifest is not, or the reverse; this session committed another
-  // manifest; or the vault is read-only. After any other error nobody knows
-  // whether it was committed: ask again.
+  // INVALID_ARGUMENT: not a manifest, or not of this session.
+  // PERMISSION_DENIED: not of this host and set. FAILED_PRECONDITION: the set
+  // is keyed and the manifest is not, or the reverse; this session committed
+  // another manifest; or the vault is read-only. After any other error nobody
+  // knows whether it was committed: ask again.
   absl::StatusOr<CommitOutcome> Commit(ByteView manifest);
 
   uint64_t stored_bytes() const { return stored_bytes_; }

@@ -164,7 +164,7 @@ TEST_F(DepositTest, ForeignManifestsAreRefused) {
   EXPECT_EQ(
       code(
           vault_keys_.MakeHost("web1", 1, "other").MakeManifest(tree.root, id)),
-      absl::StatusCode::kInvalidArgument);
+      absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(
       code(TestVault("home").MakeHost("web1", 1).MakeManifest(tree.root, id)),
       absl::StatusCode::kPermissionDenied);
