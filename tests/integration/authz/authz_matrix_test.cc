@@ -1,22 +1,23 @@
 // Every method x every listener x every kind of credential. What is expected
 // follows from two things only: the roles that the .proto declares beside the
 // method, and what the credential truly is.
-#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/crypto/blake3.h"
 #include "common/crypto/random.h"
 #include "common/order/order.h"
-#include "nightsafe/v1/admin.pb.h"
 #include "server/authz/authorizer.h"
-#include "server/listener.h"
 #include "tests/integration/authz/authz_world.h"
 #include "tests/integration/authz/methods.h"
 #include "tests/integration/authz/raw_call.h"
@@ -26,7 +27,7 @@ namespace nightsafe {
 namespace {
 
 struct ListenerUnderTest {
-  enum Kind { kPeers, kEnrolment, kAdminSocket };
+  enum Kind { kPeers, kEnrolment, kAdminSocket, kRescueSocket };
   Kind kind;
   std::string name;
   std::string address;
@@ -43,9 +44,12 @@ std::optional<v1::Role> RoleAt(const ListenerUnderTest& listener,
     case ListenerUnderTest::kEnrolment:
       if (!tls) return std::nullopt;
       return v1::ENROLLEE;
-    default:
+    case ListenerUnderTest::kAdminSocket:
       if (tls) return std::nullopt;
       return v1::ADMIN;
+    default:
+      if (tls) return std::nullopt;
+      return v1::READER;
   }
 }
 
@@ -269,6 +273,54 @@ TEST_F(AuthzMatrixTest, OnlyTheExactPathIsAMethod) {
   Print("paths");
   EXPECT_EQ(cells_, ok_);
   EXPECT_EQ(changed_, 0);
+}
+
+// The rescue socket reads every vault, and that is all it does.
+TEST_F(AuthzMatrixTest, RescueAllowsWhatReadersMay) {
+  TestServer& server = world_.server();
+  server.Stop();
+  TemporaryDirectory directory;
+  const std::string socket = directory.Path("rescue.sock");
+  const auto rescue =
+      RescueServer::Start(server.fs(), server.clock(), server.data(), socket);
+  ASSERT_TRUE(rescue.ok()) << rescue.status();
+  digest_ = world_.Digest();
+  const ListenerUnderTest listener{ListenerUnderTest::kRescueSocket,
+                                   "rescue socket", "unix:" + socket};
+  for (const Credential& credential : world_.Credentials()) {
+    if (credential.role == v1::ROLE_UNSPECIFIED &&
+        credential.caller.transport == Transport::kTls) {
+      continue;  // TLS is not spoken there, whoever speaks it
+    }
+    for (const Method& method : methods_) TryCell(listener, credential, method);
+  }
+  Print("rescue");
+  EXPECT_EQ(cells_, ok_);
+  EXPECT_EQ(changed_, 0);
+  EXPECT_FALSE(fulfilled_.empty());
+}
+
+TEST_F(AuthzMatrixTest, TheAdminSocketIsBehindAClosedDirectory) {
+  const std::string socket = world_.server().server().addresses().admin_socket;
+  struct stat info {};
+  ASSERT_EQ(stat(std::filesystem::path(socket).parent_path().c_str(), &info),
+            0);
+  EXPECT_EQ(info.st_mode & S_IRWXO, 0u);
+}
+
+// So that no service stays out of the matrix because nothing links it.
+TEST(AuthzMethods, AreAllThatTheProtoFilesDeclare) {
+  size_t declared = 0;
+  for (absl::string_view word : absl::StrSplit(
+           ReadSourceFile("proto/CMakeLists.txt"), absl::ByAnyChar(" \n()"))) {
+    if (!absl::EndsWith(word, ".proto")) continue;
+    const std::string text = ReadSourceFile(absl::StrCat("proto/", word));
+    for (absl::string_view line : absl::StrSplit(text, '\n')) {
+      declared += absl::StartsWith(absl::StripAsciiWhitespace(line), "rpc ");
+    }
+  }
+  EXPECT_EQ(AllMethods().size(), declared);
+  EXPECT_GT(declared, 0u);
 }
 
 }  // namespace
