@@ -113,10 +113,10 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
   NS_RETURN_IF_ERROR(RefuseToReplace(*fs, directory, options.replace));
   NS_ASSIGN_OR_RETURN(credential.private_key_pem,
                       PrivateKey(*fs, directory, credential));
-  if (!absl::IsNotFound(fs->Stat(directory + "/certificate.pem").status())) {
-    NS_RETURN_IF_ERROR(fs->Unlink(directory + "/certificate.pem"));
+  // One that is being replaced works until the new one does.
+  if (absl::IsNotFound(fs->Stat(directory + "/certificate.pem").status())) {
+    NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
   }
-  NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
   NS_ASSIGN_OR_RETURN(credential.certificate_pem,
                       FetchCertificate(credential, *enrolment));
   if (credential.role == CredentialRole::kHost) {
