@@ -104,7 +104,10 @@ class Run {
       return state.status();
     }
     state_.identity = identity;
-    return absl::OkStatus();
+    if (!absl::IsNotFound(state.status())) return absl::OkStatus();
+    // So that a first run which is cut short leaves no index without a state,
+    // which would look like a lost one.
+    return SaveSetState(fs_, directory_, state_);
   }
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(
