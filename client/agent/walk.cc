@@ -59,6 +59,15 @@ Descriptor OpenDirectory(int parent, const char* name) {
   return Descriptor(fd);
 }
 
+// Above the roots only names that are known are looked up, which does not need
+// the right to list.
+Descriptor OpenAncestor(int parent, const char* name) {
+  Descriptor directory = OpenDirectory(parent, name);
+  if (directory.open() || errno != EACCES) return directory;
+  return Descriptor(
+      openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
 class Walker {
  public:
   Walker(const WalkOptions& options,
@@ -195,7 +204,13 @@ class Walker {
         pseudo_.Contains(stat.stx_dev_major, stat.stx_dev_minor, -1)) {
       return absl::OkStatus();
     }
-    level.directory = OpenDirectory(parent.directory.get(), name.c_str());
+    if (parent.node != nullptr) {
+      const RootNode& node = parent.node->children.at(name);
+      level.node = node.is_root ? nullptr : &node;
+    }
+    level.directory = level.node == nullptr
+                          ? OpenDirectory(parent.directory.get(), name.c_str())
+                          : OpenAncestor(parent.directory.get(), name.c_str());
     if (!level.directory.open() ||
         StatAt(level.directory.get(), "", &stat) != 0) {
       Problem(parent.path, name, errno, "cannot open the directory");
@@ -207,10 +222,6 @@ class Walker {
         pseudo_.Contains(stat.stx_dev_major, stat.stx_dev_minor,
                          level.directory.get())) {
       return absl::OkStatus();
-    }
-    if (parent.node != nullptr) {
-      const RootNode& node = parent.node->children.at(name);
-      level.node = node.is_root ? nullptr : &node;
     }
     NS_RETURN_IF_ERROR(List(level));
     stack_.push_back(std::move(level));
