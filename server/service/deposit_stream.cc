@@ -113,6 +113,13 @@ absl::StatusOr<v1::DepositReply> DepositStream::Put(
 
 absl::StatusOr<v1::DepositReply> DepositStream::Commit(
     const v1::DepositRequest::Commit& commit) {
+  // The supervisor ends streams of the revoked a moment later.
+  NS_ASSIGN_OR_RETURN(HostRegistration host,
+                      data_.registry().FindHost(host_.vault, host_.host));
+  if (host.revoked) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("host ", host.name, " was revoked: ask the admin"));
+  }
   auto outcome = session_->Commit(AsBytes(commit.manifest()));
   CountStored();
   if (!outcome.ok()) return outcome.status();
