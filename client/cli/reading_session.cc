@@ -218,6 +218,10 @@ absl::StatusOr<ChosenSnapshot> ChooseSnapshot(const ClientOptions& client,
   NS_ASSIGN_OR_RETURN(ReadKey key, chosen.session->OpenKey());
   NS_ASSIGN_OR_RETURN(chosen.catalog,
                       chosen.session->LoadCatalog(parsed.host, &key));
+  if (chosen.catalog.snapshots().empty()) {
+    // All of them, so that the message can name the hosts that there are.
+    NS_ASSIGN_OR_RETURN(chosen.catalog, chosen.session->LoadCatalog("", &key));
+  }
   NS_ASSIGN_OR_RETURN(chosen.snapshot, chosen.catalog.Resolve(parsed));
   const Snapshot& snapshot = *chosen.snapshot;
   const v1::format::ManifestClear& clear = snapshot.manifest.clear;

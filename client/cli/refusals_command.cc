@@ -18,11 +18,15 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client) {
   size_t refused = 0;
   const std::vector<ProbedMethod> methods = ProbeForeignMethods(*connection);
   for (const ProbedMethod& method : methods) {
+    if (absl::IsUnavailable(method.answer)) {
+      return absl::UnavailableError(absl::StrCat(
+          "cannot reach the server at ", credential.server_address, ": ",
+          method.answer.message(), "; is nightsafed running there?"));
+    }
     refused += method.refused() ? 1 : 0;
     std::printf("%-8s %-42s %s\n", method.refused() ? "refused" : "ALLOWED",
                 method.path.c_str(),
                 absl::StatusCodeToString(method.answer.code()).c_str());
-    if (absl::IsUnavailable(method.answer)) return method.answer;
   }
   std::printf("%zu of %zu methods that a host must not call are refused\n",
               refused, methods.size());

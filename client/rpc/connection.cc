@@ -39,18 +39,14 @@ grpc::ChannelArguments CommonArguments() {
 }
 
 std::string RenewalAdvice(const CertificateView& certificate) {
+  absl::string_view role = "host";
   if (certificate.uri_sans.size() == 1) {
     auto identity = PeerIdentity::FromUri(certificate.uri_sans[0]);
-    if (identity.ok() && identity->role == PeerRole::kHost) {
-      return absl::StrCat("ask the admin for `nightsafe-admin host add ",
-                          identity->name, " --replace`");
-    }
-    if (identity.ok() && identity->role == PeerRole::kReader) {
-      return absl::StrCat("ask the admin for `nightsafe-admin reader add ",
-                          identity->name, "`");
-    }
+    if (identity.ok() && identity->role == PeerRole::kReader) role = "reader";
   }
-  return "ask the admin for a new one";
+  return absl::StrCat("ask the admin for `nightsafe-admin ", role,
+                      " add` with a new name, then use `nightsafe enrol "
+                      "--replace`; all snapshots stay");
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> TlsChannel(
@@ -114,7 +110,7 @@ absl::Status CheckCertificateDates(absl::string_view pem, absl::Time now) {
     return absl::FormatTime("%Y-%m-%d %H:%M UTC", time, absl::UTCTimeZone());
   };
   if (now >= certificate.not_after) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return absl::PermissionDeniedError(absl::StrCat(
         "this machine's certificate expired on ", date(certificate.not_after),
         "; ", RenewalAdvice(certificate)));
   }

@@ -22,8 +22,9 @@ absl::StatusOr<std::string> Prompt(absl::string_view prompt) {
   const int tty = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (tty < 0) {
     return absl::FailedPreconditionError(
-        "a passphrase is needed and there is no terminal to ask at: use "
-        "--passphrase-file or the environment variable NIGHTSAFE_PASSPHRASE");
+        absl::StrCat("no terminal to ask for the ", prompt,
+                     ": use --passphrase-file or the environment variable "
+                     "NIGHTSAFE_PASSPHRASE"));
   }
   termios before{};
   ::tcgetattr(tty, &before);

@@ -16,7 +16,7 @@ namespace nightsafe {
 // Every denial of every kind has this text, so that it says nothing about what
 // exists.
 inline constexpr absl::string_view kDenied =
-    "this credential is not allowed to do this";
+    "this credential is not allowed to do this, or was revoked: ask the admin";
 
 // Thread-safe. Borrows the counters.
 class Authorizer {
