@@ -15,14 +15,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from world import World, check, digest_of_tree, make_tree, same_tree, \
+from world import World, argument, check, digest_of_tree, make_tree, \
     seed_from_arguments
-
-
-def argument(name, otherwise):
-    if name in sys.argv:
-        return int(sys.argv[sys.argv.index(name) + 1])
-    return otherwise
 
 
 class Source:

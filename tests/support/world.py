@@ -7,6 +7,7 @@ directory); everything is removed at the end unless $NIGHTSAFE_KEEP is set.
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -46,6 +48,13 @@ def seed_from_arguments():
     return seed
 
 
+def argument(name, otherwise):
+    """The number behind `name` on the command line."""
+    if name in sys.argv:
+        return int(sys.argv[sys.argv.index(name) + 1])
+    return otherwise
+
+
 class Failure(AssertionError):
     pass
 
@@ -71,15 +80,30 @@ class Machine:
     def command(self, *arguments):
         return [program("nightsafe"), *arguments]
 
-    def run(self, *arguments, expect=0, stdin=None):
+    def run(self, *arguments, expect=0, stdin=None, results_only=False):
         return self.world.run(self.command(*arguments), expect=expect,
-                              environment=self.environment, stdin=stdin)
+                              environment=self.environment, stdin=stdin,
+                              results_only=results_only)
 
-    def start(self, *arguments):
+    def start(self, *arguments, stdin=subprocess.DEVNULL):
         return subprocess.Popen(
             self.command(*arguments), env=self.environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def path(self, *parts):
+        """A path in its configuration directory."""
+        return os.path.join(self.environment["NIGHTSAFE_CONFIG_DIR"], *parts)
+
+    def state(self, *parts):
+        return os.path.join(self.environment["NIGHTSAFE_STATE_DIR"], *parts)
+
+    def restored_digest(self, name, root, *arguments):
+        """Of `root` in the snapshot `name`, which must restore whole."""
+        target = tempfile.mkdtemp(prefix="restored-", dir=self.directory)
+        self.run("restore", *arguments, name, "--target", target)
+        digest = digest_of_tree(target + root)
+        shutil.rmtree(target)
+        return digest
 
 
 class World:
@@ -112,23 +136,29 @@ class World:
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def run(self, command, expect=0, environment=None, stdin=None):
-        """Output (both streams) of a command that must end with `expect`."""
+    def run(self, command, expect=0, environment=None, stdin=None,
+            results_only=False):
+        """Output of a command that must end with `expect`.
+
+        Of both streams, or of standard output, where results are.
+        """
         done = subprocess.run(
             command, env=environment or self.environment,
             input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=3600,
-            check=False)
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if results_only else subprocess.STDOUT,
+            timeout=3600, check=False)
         output = done.stdout.decode(errors="replace")
         allowed = expect if isinstance(expect, (tuple, list)) else (expect,)
         check(done.returncode in allowed,
               f"{' '.join(command)}\nended with {done.returncode}, "
-              f"expected {expect}:\n{output}")
+              f"expected {expect}:\n{output}"
+              + (done.stderr or b"").decode(errors="replace"))
         return output
 
-    def admin(self, *arguments, expect=0):
+    def admin(self, *arguments, expect=0, results_only=False):
         return self.run([program("nightsafe-admin"), *arguments],
-                        expect=expect)
+                        expect=expect, results_only=results_only)
 
     def set_up(self):
         self.run([program("nightsafe-admin"), "setup", self.data,
@@ -141,10 +171,11 @@ class World:
         self.recovery_key = os.path.join(self.admin_directory, "recovery.key")
         return self
 
-    def start_server(self, wait=True):
+    def start_server(self, *arguments, wait=True):
         with open(self.log, "ab") as log:
+            self.log_begin = log.tell()
             self.server = subprocess.Popen(
-                [program("nightsafed"), "serve", self.data],
+                [program("nightsafed"), "serve", self.data, *arguments],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT)
         if wait:
@@ -156,19 +187,32 @@ class World:
         while time.monotonic() < end:
             check(self.server.poll() is None,
                   f"nightsafed ended with {self.server.returncode}: "
-                  + open(self.log, errors="replace").read()[-3000:])
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return
-            except OSError:
-                time.sleep(0.02)
-        raise Failure("nightsafed does not listen")
+                  + self.log_text()[-3000:])
+            if "ready\n" in self.log_text():
+                return
+            time.sleep(0.02)
+        raise Failure("nightsafed is not ready")
+
+    def log_text(self):
+        """Of the server that was started last."""
+        with open(self.log, "rb") as log:
+            log.seek(self.log_begin)
+            return log.read().decode(errors="replace")
+
+    def metric(self, name):
+        """Sum over all labels; 0 if the server has no such series yet."""
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=30) as page:
+            lines = page.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines
+                   if re.match(re.escape(name) + r"[{ ]", line))
 
     def stop_server(self, expect=0):
         self.server.send_signal(signal.SIGTERM)
         code = self.server.wait(120)
         self.server = None
-        check(code == expect, f"nightsafed ended with {code} after SIGTERM")
+        allowed = expect if isinstance(expect, (tuple, list)) else (expect,)
+        check(code in allowed, f"nightsafed ended with {code} after SIGTERM")
 
     def kill_server(self):
         if self.server is not None:
@@ -199,7 +243,8 @@ class World:
         return machine
 
     def snapshots(self, *arguments):
-        return json.loads(self.admin("snapshot", "list", "--json", *arguments))
+        return json.loads(self.admin("snapshot", "list", "--json", *arguments,
+                                     results_only=True))
 
     def packs(self):
         found = []
