@@ -275,6 +275,32 @@ TEST_F(AuthzMatrixTest, OnlyTheExactPathIsAMethod) {
   EXPECT_EQ(changed_, 0);
 }
 
+TEST_F(AuthzMatrixTest, ARevocationHoldsOnOpenConnections) {
+  const auto open = [&](const PeerCredential& credential) {
+    return Dial(listeners_[0].address, {Transport::kTls, credential}, id_,
+                ca_pem_);
+  };
+  const auto host = open(world_.web1());
+  const auto reader = open(world_.alice());
+  const auto call_all = [&](const auto& channel, v1::Role role) {
+    for (const Method& method : methods_) {
+      Count(method.path,
+            method.roles.count(role) == 1 ? Verdict::kPassed : Verdict::kDenied,
+            RawCall(channel, method.path, Request(method, "main")));
+    }
+  };
+  call_all(host, v1::HOST);
+  call_all(reader, v1::READER);
+  EXPECT_GT(allowed_, 0);
+  world_.server().RevokeHost("main", "web1");
+  world_.server().RevokeReader("alice");
+  digest_ = world_.Digest();
+  call_all(host, v1::ROLE_UNSPECIFIED);
+  call_all(reader, v1::ROLE_UNSPECIFIED);
+  Print("revoked");
+  EXPECT_EQ(cells_, ok_);
+}
+
 // The rescue socket reads every vault, and that is all it does.
 TEST_F(AuthzMatrixTest, RescueAllowsWhatReadersMay) {
   TestServer& server = world_.server();
