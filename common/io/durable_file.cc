@@ -17,7 +17,13 @@ std::string TemporaryPath(absl::string_view path) {
 
 absl::Status WriteTemporary(FileSystem& fs, absl::string_view path,
                             ByteView bytes, mode_t mode) {
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Create(path, mode));
+  absl::StatusOr<std::unique_ptr<File>> made = fs.Create(path, mode);
+  if (absl::IsAlreadyExists(made.status())) {
+    // In a container every run may have the same process id.
+    NS_RETURN_IF_ERROR(fs.Unlink(path));
+    made = fs.Create(path, mode);
+  }
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, std::move(made));
   NS_RETURN_IF_ERROR(file->WriteAt(0, bytes));
   return file->SyncData();
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/io/durable_file.h"
@@ -52,6 +55,17 @@ TEST_F(FileSystemTest, DurableFileHasItsModeAndReplaces) {
   ASSERT_EQ(::stat(Path("key").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(ReadWholeFile(*fs_, Path("key"), 100).value(), "new");
+}
+
+// As a killed process leaves them, whose id this one got again.
+TEST_F(FileSystemTest, StaleTemporaryFilesAreReplaced) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::string stale =
+        Path("a.tmp.") + std::to_string(::getpid()) + "." + std::to_string(i);
+    std::ofstream(stale) << "stale";
+  }
+  EXPECT_TRUE(CreateFileDurably(*fs_, Path("a"), AsBytes("one"), 0600).ok());
+  EXPECT_EQ(ReadWholeFile(*fs_, Path("a"), 100).value(), "one");
 }
 
 TEST_F(FileSystemTest, ReadWholeFileObeysItsLimit) {
