@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
@@ -10,6 +14,35 @@ namespace {
 
 constexpr uint64_t kMaxConfigBytes = 64 << 10;
 
+// What a whole init makes.
+bool IsOfInit(absl::string_view name) {
+  for (absl::string_view ours :
+       {"LOCK", "VERSION", "server", "vaults", "index", "pki"}) {
+    if (name == ours) return true;
+  }
+  return absl::StrContains(name, ".tmp.");
+}
+
+// Of a directory that is not empty: whether an init ended early there, and how
+// to begin again. It is for a person to remove anything.
+absl::Status ExplainNotEmpty(FileSystem& fs, absl::string_view data,
+                             const absl::Status& status) {
+  NS_ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(data));
+  if (!std::all_of(names.begin(), names.end(), IsOfInit)) return status;
+  const auto vaults = fs.List(absl::StrCat(data, "/vaults"));
+  if (!absl::IsNotFound(vaults.status()) &&
+      (!vaults.ok() || !vaults->empty())) {
+    return status;
+  }
+  std::string command = "rm -r";
+  for (const std::string& name : names) {
+    absl::StrAppend(&command, " '", data, "/", name, "'");
+  }
+  return absl::AlreadyExistsError(absl::StrCat(
+      data, " is what an interrupted `nightsafed init` left, without a ",
+      kConfigFile, " or a vault; remove that, then try again: ", command));
+}
+
 }  // namespace
 
 absl::StatusOr<ServerId> InitServer(FileSystem& fs, const Clock& clock,
@@ -18,8 +51,10 @@ absl::StatusOr<ServerId> InitServer(FileSystem& fs, const Clock& clock,
                                     const ServerConfig& config) {
   NS_RETURN_IF_ERROR(CheckConfig(config));
   const ServerId server = MakeServerId(first_admin_key);
-  NS_RETURN_IF_ERROR(
-      DataDirectory::Init(fs, data, server, first_admin_key, clock));
+  const absl::Status made =
+      DataDirectory::Init(fs, data, server, first_admin_key, clock);
+  if (absl::IsAlreadyExists(made)) return ExplainNotEmpty(fs, data, made);
+  NS_RETURN_IF_ERROR(made);
   NS_RETURN_IF_ERROR(
       Authority::Create(fs, absl::StrCat(data, "/pki"), server, clock));
   // Last: a directory without it was not made completely, and says so.

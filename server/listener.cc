@@ -7,22 +7,23 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
-#include "common/base/limits.h"
 #include "common/base/status.h"
 #include "server/authz/auth_processor.h"
 
 namespace nightsafe {
 namespace {
 
-void SetLimits(grpc::ServerBuilder& builder, int max_threads) {
+void SetLimits(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   grpc::ResourceQuota quota;
-  quota.SetMaxThreads(max_threads);
+  quota.SetMaxThreads(limits.threads);
   builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxMessageBytes));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.receive_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 << 10);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 32);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  // Without a call; a peer that comes back dials again.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 300'000);
   // A peer that is gone without a word is noticed within a minute.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
@@ -38,13 +39,13 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const std::string& address,
     const std::shared_ptr<grpc::ServerCredentials>& credentials,
     const std::shared_ptr<const Authorizer>& authorizer,
-    const std::vector<grpc::Service*>& services, int max_threads) {
+    const std::vector<grpc::Service*>& services, const ListenerLimits& limits) {
   NS_CHECK(authorizer != nullptr);
   credentials->SetAuthMetadataProcessor(
       std::make_shared<AuthProcessor>(authorizer));
   std::unique_ptr<Listener> listener(new Listener);
   grpc::ServerBuilder builder;
-  SetLimits(builder, max_threads);
+  SetLimits(builder, limits);
   builder.AddListeningPort(address, credentials, &listener->port_);
   for (grpc::Service* service : services) builder.RegisterService(service);
   listener->server_ = builder.BuildAndStart();

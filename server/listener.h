@@ -10,9 +10,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/limits.h"
 #include "server/authz/authorizer.h"
 
 namespace nightsafe {
+
+struct ListenerLimits {
+  int threads = 256;
+  // Of one message from a peer.
+  size_t receive_bytes = kMaxMessageBytes;
+};
 
 // Serves from Start until Shutdown or destruction.
 class Listener {
@@ -23,7 +30,8 @@ class Listener {
       const std::string& address,
       const std::shared_ptr<grpc::ServerCredentials>& credentials,
       const std::shared_ptr<const Authorizer>& authorizer,
-      const std::vector<grpc::Service*>& services, int max_threads);
+      const std::vector<grpc::Service*>& services,
+      const ListenerLimits& limits);
   ~Listener();
 
   // The port that was bound; 1 for a socket.

@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<RescueServer>> RescueServer::Start(
   NS_ASSIGN_OR_RETURN(
       parts->listener,
       Listener::Start(absl::StrCat("unix:", socket), credentials, authorizer,
-                      {parts->retrieve.get()}, kThreads));
+                      {parts->retrieve.get()}, {.threads = kThreads}));
   return std::unique_ptr<RescueServer>(new RescueServer(std::move(parts)));
 }
 

@@ -50,6 +50,9 @@ struct Server::Parts {
 
 namespace {
 
+// Anybody may call there: a certificate request and a token are small.
+constexpr size_t kMaxEnrolMessageBytes = 64 << 10;
+
 std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
     const Authority& authority, bool demand_certificate) {
   grpc::SslServerCredentialsOptions options(
@@ -111,10 +114,9 @@ absl::Status Server::Parts::Open(FileSystem& fs, const Clock& clock,
                       Authority::Open(fs, absl::StrCat(path, "/pki"),
                                       data->registry().server_id(), clock));
   for (Vault* vault : data->Vaults()) {
-    for (const SnapshotInfo& snapshot : vault->Snapshots({})) {
-      counters.NoteCommit(
-          {vault->registration().name, snapshot.host, snapshot.set},
-          snapshot.received);
+    for (const SetSummary& set : vault->Sets()) {
+      counters.NoteCommit({vault->registration().name, set.host, set.set},
+                          set.last_received);
     }
   }
   return absl::OkStatus();
@@ -138,7 +140,7 @@ absl::Status Server::Parts::ListenForPeers(const Clock& clock,
       peer_listener,
       Listener::Start(config.listen, TlsCredentials(*authority, true),
                       authorizer, {deposit.get(), retrieve.get()},
-                      config.max_threads));
+                      {.threads = config.max_threads}));
   addresses.deposit = Bound(config.listen, peer_listener->port());
   addresses.public_deposit = PublicAddress(config.address, addresses.deposit);
   return absl::OkStatus();
@@ -154,7 +156,9 @@ absl::Status Server::Parts::ListenForEnrolment(const ServerConfig& config) {
   NS_ASSIGN_OR_RETURN(
       enrol_listener,
       Listener::Start(config.enrol_listen, TlsCredentials(*authority, false),
-                      authorizer, {enrol.get()}, config.max_threads));
+                      authorizer, {enrol.get()},
+                      {.threads = config.max_threads,
+                       .receive_bytes = kMaxEnrolMessageBytes}));
   addresses.enrol = Bound(config.enrol_listen, enrol_listener->port());
   addresses.public_enrol = PublicAddress(config.enrol_address, addresses.enrol);
   return absl::OkStatus();
@@ -184,7 +188,7 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs,
       admin_listener,
       Listener::Start(absl::StrCat("unix:", addresses.admin_socket),
                       credentials, authorizer, {admin.get()},
-                      config.max_threads));
+                      {.threads = config.max_threads}));
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/base/status.h"
 #include "server/cli/command.h"
+#include "server/cli/report.h"
 #include "server/vault/data_directory.h"
 
 namespace nightsafe {
@@ -13,15 +14,19 @@ absl::Status Rebuild(const std::string& data) {
   const SystemClock clock;
   const absl::Time begin = clock.Now();
   uint64_t shown = 0;
-  NS_ASSIGN_OR_RETURN(
-      uint64_t objects,
-      DataDirectory::Rebuild(*fs, data, clock, [&](uint64_t done) {
-        constexpr uint64_t kStep = 100'000;
-        if (done / kStep == shown) return;
-        shown = done / kStep;
-        std::cerr << done << " objects\n";
-      }));
-  std::cout << "indexed " << objects << " objects in "
+  const auto show = [&](uint64_t done) {
+    constexpr uint64_t kStep = 100'000;
+    if (done / kStep == shown) return;
+    shown = done / kStep;
+    std::cerr << done << " objects\n";
+  };
+  StartupReport report;
+  const absl::StatusOr<uint64_t> objects =
+      DataDirectory::Rebuild(*fs, data, clock, show, &report);
+  // After a failure too: a loss is found once.
+  PrintStartupReport(report);
+  NS_RETURN_IF_ERROR(objects.status());
+  std::cout << "indexed " << *objects << " objects in "
             << absl::ToDoubleSeconds(clock.Now() - begin) << " s\n";
   return absl::OkStatus();
 }

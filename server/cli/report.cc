@@ -13,6 +13,7 @@ void PrintStartupReport(const StartupReport& report) {
   for (const std::string& loss : report.losses) {
     std::cerr << "LOST: " << loss << "\n";
   }
+  for (const std::string& note : report.notes) std::cerr << note << "\n";
 }
 
 }  // namespace nightsafe

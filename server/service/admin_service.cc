@@ -142,9 +142,10 @@ grpc::Status AdminService::ListHosts(grpc::ServerContext*,
   if (!vaults.ok()) return ToGrpc(vaults.status());
   const std::vector<HostRegistration> hosts = data_.registry().Hosts();
   for (Vault* vault : *vaults) {
+    const std::vector<SetSummary> sets = vault->Sets();
     for (const HostRegistration& host : hosts) {
       if (host.vault != vault->registration().name) continue;
-      *reply->add_hosts() = ToRecord(host, vault->Snapshots({host.name, ""}));
+      *reply->add_hosts() = ToRecord(host, sets);
     }
   }
   return grpc::Status::OK;

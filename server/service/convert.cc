@@ -123,7 +123,7 @@ v1::ReaderRecord ToRecord(const ReaderRegistration& reader) {
 }
 
 v1::HostRecord ToRecord(const HostRegistration& host,
-                        const std::vector<SnapshotInfo>& snapshots) {
+                        const std::vector<SetSummary>& sets) {
   v1::HostRecord record;
   record.set_vault(host.vault);
   record.set_name(host.name);
@@ -133,15 +133,18 @@ v1::HostRecord ToRecord(const HostRegistration& host,
     record.set_certificate_expires_unix_ns(
         absl::ToUnixNanos(host.certificate_expires));
   }
-  record.set_snapshots(snapshots.size());
+  uint64_t snapshots = 0;
   bool forked = false;
   bool restarted = false;
   int64_t last = 0;
-  for (const SnapshotInfo& snapshot : snapshots) {
-    last = std::max(last, absl::ToUnixNanos(snapshot.received));
-    forked |= snapshot.forked;
-    restarted |= snapshot.restarted;
+  for (const SetSummary& set : sets) {
+    if (set.host != host.name) continue;
+    snapshots += set.snapshots;
+    last = std::max(last, absl::ToUnixNanos(set.last_received));
+    forked |= set.forked;
+    restarted |= set.restarted;
   }
+  record.set_snapshots(snapshots);
   record.set_last_commit_unix_ns(last);
   if (forked) record.add_flags("forked");
   if (restarted) record.add_flags("restarted");

@@ -35,8 +35,8 @@ v1::AdminSnapshot ToAdminSnapshot(const SnapshotInfo& snapshot);
 v1::ScrubFinding ToFinding(absl::string_view vault,
                            const ScrubProblem& problem);
 v1::ReaderRecord ToRecord(const ReaderRegistration& reader);
-// `snapshots` are those of this host.
+// Takes the host's own from the sets of its vault.
 v1::HostRecord ToRecord(const HostRegistration& host,
-                        const std::vector<SnapshotInfo>& snapshots);
+                        const std::vector<SetSummary>& sets);
 
 }  // namespace nightsafe

@@ -91,7 +91,8 @@ void StreamTable::EndIdle(absl::Time now) {
     if (stream->working_ || now - stream->last_message_ < limits_.idle) {
       continue;
     }
-    stream->End(absl::DeadlineExceededError(
+    // An agent that found nothing to send for so long opens it again.
+    stream->End(absl::UnavailableError(
         absl::StrCat("no message for ", absl::FormatDuration(limits_.idle),
                      "; the session may be opened again")));
   }

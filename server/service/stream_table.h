@@ -23,6 +23,7 @@
 namespace nightsafe {
 
 struct StreamLimits {
+  // Between two whole messages, so one that trickles in ends the stream too.
   absl::Duration idle = absl::Minutes(10);
   // How often the supervisor looks.
   absl::Duration look_interval = absl::Seconds(1);

@@ -141,12 +141,13 @@ absl::StatusOr<uint64_t> DataDirectory::Rebuild(
     NS_RETURN_IF_ERROR(CheckVersion(fs, path));
     NS_RETURN_IF_ERROR(ObjectIndex::Destroy(IndexPath(path)));
   }
-  StartupReport found;
+  StartupReport unread;
+  StartupReport& found = report != nullptr ? *report : unread;
+  found = {};
   NS_ASSIGN_OR_RETURN(
       std::unique_ptr<DataDirectory> data,
       OpenWith(fs, path, clock, DataOptions{}, found, progress));
   NS_RETURN_IF_ERROR(data->Close());
-  if (report != nullptr) *report = found;
   return found.objects_indexed;
 }
 

@@ -50,7 +50,8 @@ class DataDirectory {
 
   // Makes index/ anew from packs and journals, and returns the objects in it.
   // Takes the lock. `progress` gets the objects of the present vault so far;
-  // `report`, if any, what was found on the way.
+  // `report`, if any, what was found on the way, also
+  // before an error.
   static absl::StatusOr<uint64_t> Rebuild(
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const std::function<void(uint64_t)>& progress,

@@ -25,4 +25,14 @@ struct SnapshotInfo {
   bool restarted = false;
 };
 
+// What a list of hosts tells of one set.
+struct SetSummary {
+  std::string host;
+  std::string set;
+  uint64_t snapshots = 0;
+  absl::Time last_received;
+  bool forked = false;  // any of them
+  bool restarted = false;
+};
+
 }  // namespace nightsafe

@@ -1,6 +1,8 @@
 #include "server/vault/vault.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "common/base/limits.h"
 #include "common/base/names.h"
@@ -94,6 +96,26 @@ std::vector<SnapshotInfo> Vault::Snapshots(const SnapshotFilter& filter) const {
     }
   });
   return found;
+}
+
+std::vector<SetSummary> Vault::Sets() const {
+  std::map<std::pair<std::string, std::string>, SetSummary> sets;
+  journal_->Read([&](const VaultState& state) {
+    for (const SnapshotInfo& info : state.snapshots()) {
+      SetSummary& summary = sets[{info.host, info.set}];
+      ++summary.snapshots;
+      // Times rise with the sequence.
+      summary.last_received = info.received;
+      summary.forked |= info.forked;
+      summary.restarted |= info.restarted;
+    }
+  });
+  std::vector<SetSummary> summaries;
+  for (auto& [name, summary] : sets) {
+    std::tie(summary.host, summary.set) = name;
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
 }
 
 absl::Status Vault::Fetch(

@@ -82,6 +82,9 @@ class Vault {
   // By sequence.
   std::vector<SnapshotInfo> Snapshots(const SnapshotFilter& filter) const;
 
+  // Of every set with a snapshot, by host and set. Copies no manifest.
+  std::vector<SetSummary> Sets() const;
+
   // Reads and verifies each object; calls `take` once for each id. Stops with
   // its error if `take` returns one.
   absl::Status Fetch(uint32_t domain_number, const std::vector<ObjectId>& ids,
