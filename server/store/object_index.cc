@@ -18,7 +18,8 @@ constexpr size_t kBlockCacheBytes = 32 << 20;
 constexpr size_t kWriteBufferBytes = 16 << 20;
 constexpr double kBloomBitsPerKey = 10;
 
-// A failed write leaves RocksDB read-only; nothing is retried here.
+// A failed write leaves RocksDB read-only, until Resume if it was for a full
+// disk; nothing is retried here.
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string message =
@@ -126,6 +127,11 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(
   return OpenDatabase(nullptr, directory);
 }
 
+absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenIn(
+    std::unique_ptr<rocksdb::Env> env, absl::string_view directory) {
+  return OpenDatabase(std::move(env), directory);
+}
+
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenInMemory() {
   return OpenDatabase(std::unique_ptr<rocksdb::Env>(
                           rocksdb::NewMemEnv(rocksdb::Env::Default())),
@@ -184,7 +190,18 @@ absl::Status ObjectIndex::Write(const VaultId& vault, const IndexBatch& batch,
   }
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return FromRocks(db_->Write(options, &writes), "write");
+  if (full_.load()) {
+    const rocksdb::Status resumed = db_->Resume();
+    if (resumed.IsBusy()) {
+      return absl::ResourceExhaustedError(
+          "object index: it waits for room on its disk");
+    }
+    NS_RETURN_IF_ERROR(FromRocks(resumed, "resumption"));
+    full_.store(false);
+  }
+  const rocksdb::Status status = db_->Write(options, &writes);
+  if (status.IsNoSpace()) full_.store(true);
+  return FromRocks(status, "write");
 }
 
 absl::StatusOr<IndexState> ObjectIndex::State(const VaultId& vault) const {

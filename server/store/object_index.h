@@ -6,6 +6,7 @@
 // cut; IndexState tells how far it got, and start-up compares.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -72,6 +73,9 @@ class ObjectIndex {
       absl::string_view directory);
   // Lives and dies with the object; writes no file.
   static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenInMemory();
+  // On another file system; takes it over.
+  static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenIn(
+      std::unique_ptr<rocksdb::Env> env, absl::string_view directory);
   // Removes the database in `directory`. OK if there is none.
   static absl::Status Destroy(absl::string_view directory);
   // No database was ever made in `directory`, or it was deleted.
@@ -84,6 +88,8 @@ class ObjectIndex {
       std::span<const ObjectId> ids) const;
 
   // Atomic. Durable when it returns, if `sync`; else by the next synced write.
+  // RESOURCE_EXHAUSTED: the disk is full; a later call may find room, and what
+  // this one would have written may be there or not.
   absl::Status Write(const VaultId& vault, const IndexBatch& batch, bool sync);
 
   absl::StatusOr<IndexState> State(const VaultId& vault) const;
@@ -103,8 +109,10 @@ class ObjectIndex {
   static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenDatabase(
       std::unique_ptr<rocksdb::Env> env, absl::string_view directory);
 
-  const std::unique_ptr<rocksdb::Env> env_;  // only in memory; outlives db_
+  const std::unique_ptr<rocksdb::Env> env_;  // null: the default; outlives db_
   const std::unique_ptr<rocksdb::DB> db_;
+  // A write found no space; RocksDB refuses all until it is told to resume.
+  std::atomic<bool> full_ = false;
 };
 
 }  // namespace nightsafe

@@ -13,56 +13,50 @@ class Walk {
       : store_(store), domain_number_(domain_number), generation_(generation) {}
 
   absl::StatusOr<Closure> Run(const ObjectId& root) {
-    Reach(root);
-    bool at_root = true;
+    NS_RETURN_IF_ERROR(Reach(std::span(&root, 1), /*is_root=*/true));
     while (!todo_.empty() && !closure_.more) {
-      const std::vector<ObjectId> ids = NextBatch();
-      NS_ASSIGN_OR_RETURN(auto found, store_.Find(domain_number_, ids));
-      for (size_t i = 0; i < ids.size(); ++i) {
-        NS_RETURN_IF_ERROR(Visit(ids[i], found[i], at_root));
-      }
-      at_root = false;
+      const IndexEntry node = todo_.back();
+      todo_.pop_back();
+      NS_RETURN_IF_ERROR(ReadNode(node));
     }
     return std::move(closure_);
   }
 
  private:
-  static constexpr size_t kBatch = 1024;
-
-  void Reach(const ObjectId& id) {
-    if (reached_.insert(id).second) todo_.push_back(id);
-  }
-
-  // From the end, so that few ids wait: depth first.
-  std::vector<ObjectId> NextBatch() {
-    const size_t count = std::min(kBatch, todo_.size());
-    std::vector<ObjectId> ids(todo_.end() - static_cast<ptrdiff_t>(count),
-                              todo_.end());
-    todo_.resize(todo_.size() - count);
-    return ids;
+  absl::Status Reach(std::span<const ObjectId> ids, bool is_root) {
+    NS_ASSIGN_OR_RETURN(auto found, store_.Find(domain_number_, ids));
+    for (size_t i = 0; i < ids.size(); ++i) {
+      NS_RETURN_IF_ERROR(Visit(ids[i], found[i], is_root));
+    }
+    return absl::OkStatus();
   }
 
   void Miss(const ObjectId& id) {
-    if (closure_.missing.size() < kMaxMissingIds) {
-      closure_.missing.push_back(id);
-    } else {
+    if (missing_.contains(id)) return;
+    if (closure_.missing.size() == kMaxMissingIds) {
       closure_.more = true;
+      return;
     }
+    missing_.insert(id);
+    closure_.missing.push_back(id);
   }
 
   absl::Status Visit(const ObjectId& id,
                      const std::optional<ObjectLocation>& location,
-                     bool at_root) {
+                     bool is_root) {
     if (!location || location->kind == ObjectKind::kManifest) {
       Miss(id);
       return absl::OkStatus();
     }
     if (location->kind == ObjectKind::kData) {
-      if (!at_root) return absl::OkStatus();
+      if (!is_root) return absl::OkStatus();
       return absl::InvalidArgumentError("the manifest's root is not a node");
     }
     if (location->closed_generation == generation_) return absl::OkStatus();
-    return ReadNode({domain_number_, id, *location});
+    if (reached_.insert(id).second) {
+      todo_.push_back({domain_number_, id, *location});
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ReadNode(IndexEntry entry) {
@@ -73,7 +67,10 @@ class Walk {
     }
     NS_RETURN_IF_ERROR(bytes.status());
     NS_ASSIGN_OR_RETURN(ObjectView view, ParseObject(AsBytes(*bytes)));
-    for (size_t i = 0; i < view.ref_count(); ++i) Reach(view.ref(i));
+    std::vector<ObjectId> refs;
+    refs.reserve(view.ref_count());
+    for (size_t i = 0; i < view.ref_count(); ++i) refs.push_back(view.ref(i));
+    NS_RETURN_IF_ERROR(Reach(refs, /*is_root=*/false));
     entry.location.closed_generation = generation_;
     closure_.proved.push_back(entry);
     return absl::OkStatus();
@@ -82,8 +79,11 @@ class Walk {
   ObjectStore& store_;
   const uint32_t domain_number_;
   const uint64_t generation_;
-  std::vector<ObjectId> todo_;
+  // Of nodes that are there, and of no other ids: what a host can make this
+  // hold is less than it had to upload. Taken from the end: depth first.
+  std::vector<IndexEntry> todo_;
   absl::flat_hash_set<ObjectId> reached_;
+  absl::flat_hash_set<ObjectId> missing_;
   Closure closure_;
 };
 

@@ -21,6 +21,8 @@ class FreeSpace {
   // Before so much is written. RESOURCE_EXHAUSTED: it would leave less than the
   // reserve. Asks the file system only now and then.
   absl::Status Spend(uint64_t bytes);
+  // A write found less than was thought: the next Spend asks again.
+  void Forget() { spendable_bytes_ = 0; }
 
  private:
   FileSystem& fs_;

@@ -12,6 +12,20 @@ using v1::format::VaultRecord;
 
 namespace {
 
+// Told to the host whose object came too late.
+absl::Status PackFailed(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the server's disk is full (", status.message(),
+        "); earlier snapshots are intact; free space or add a disk, then start "
+        "the backup again"));
+  }
+  if (!absl::IsAborted(status) && !absl::IsUnavailable(status)) return status;
+  return absl::UnavailableError(absl::StrCat(
+      "a pack could not be written (", status.message(),
+      "); what was synced stands, put the rest again in a new stream"));
+}
+
 absl::Status GenerationChanged() {
   return absl::AbortedError("the vault's generation changed");
 }
@@ -38,24 +52,11 @@ absl::StatusOr<bool> ObjectStore::Put(const PackObject& object) {
   NS_ASSIGN_OR_RETURN(auto found, Find(object.domain_number, one));
   if (found[0].has_value()) return false;
   absl::StatusOr<bool> added = Append(object);
-  if (!added.ok() && !absl::IsUnavailable(added.status())) return added;
-  absl::Status status = added.status();
-  if (!added.ok()) {
+  if (TakeBarrierDue()) {
     absl::MutexLock lock(&sync_mutex_);
-    SyncPacks();
-    if (absl::Status buried = BuryDeadPacks(); !absl::IsAborted(buried)) {
-      NS_RETURN_IF_ERROR(buried);
-    }
-  } else if (TakeBarrierDue()) {
-    absl::MutexLock lock(&sync_mutex_);
-    status = BarrierLocked({}, journal_.generation());
+    const absl::Status status = BarrierLocked({}, journal_.generation());
+    if (added.ok() && !status.ok()) return PackFailed(status);
   }
-  if (absl::IsAborted(status) || absl::IsUnavailable(status)) {
-    return absl::UnavailableError(absl::StrCat(
-        "a pack could not be written (", status.message(),
-        "); what was synced stands, put the rest again in a new stream"));
-  }
-  NS_RETURN_IF_ERROR(status);
   return added;
 }
 
@@ -71,11 +72,15 @@ absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
     NS_RETURN_IF_ERROR(
         space_.Spend(kPackRecordHeaderBytes + object.bytes.size()));
   }
-  NS_ASSIGN_OR_RETURN(PackWriter * writer, WriterFor(object));
+  absl::StatusOr<std::unique_ptr<PackWriter>*> open = WriterFor(object);
+  if (!open.ok()) return PackFailed(open.status());
+  PackWriter* const writer = (*open)->get();
   absl::StatusOr<PackEntry> entry = writer->Append(object);
   if (!entry.ok()) {
     if (!writer->dead()) return entry.status();
-    return absl::UnavailableError(entry.status().message());
+    space_.Forget();
+    Roll(**open);
+    return PackFailed(entry.status());
   }
   absl::MutexLock lock(&mutex_);
   waiting_[{object.domain_number, object.id}] = {
@@ -90,7 +95,14 @@ absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
   return true;
 }
 
-absl::StatusOr<PackWriter*> ObjectStore::WriterFor(const PackObject& object) {
+void ObjectStore::Roll(std::unique_ptr<PackWriter>& open) {
+  rolled_.push_back(std::move(open));
+  absl::MutexLock lock(&mutex_);
+  barrier_due_ = true;
+}
+
+absl::StatusOr<std::unique_ptr<PackWriter>*> ObjectStore::WriterFor(
+    const PackObject& object) {
   const bool is_data = object.kind == ObjectKind::kData;
   std::unique_ptr<PackWriter>& open = is_data ? open_data_ : open_node_;
   const uint64_t limit =
@@ -99,9 +111,7 @@ absl::StatusOr<PackWriter*> ObjectStore::WriterFor(const PackObject& object) {
   if (open != nullptr && !open->entries().empty() &&
       (open->length() + kPackRecordHeaderBytes + object.bytes.size() > limit ||
        open->entries().size() >= kMaxPackRecords)) {
-    rolled_.push_back(std::move(open));
-    absl::MutexLock lock(&mutex_);
-    barrier_due_ = true;
+    Roll(open);
   }
   if (open == nullptr) {
     const PackIdentity identity{
@@ -111,7 +121,7 @@ absl::StatusOr<PackWriter*> ObjectStore::WriterFor(const PackObject& object) {
         .marker = RandomId<PackMarker>()};
     NS_ASSIGN_OR_RETURN(open, PackWriter::Create(fs_, paths_.open, identity));
   }
-  return open.get();
+  return &open;
 }
 
 bool ObjectStore::TakeBarrierDue() {
@@ -215,8 +225,10 @@ absl::Status ObjectStore::BuryDeadPacks() {
     ended.buried = true;
     any = true;
   }
-  std::erase_if(ended_, [](const EndedPack& ended) {
-    return ended.buried && ended.writer->synced_length() == 0;
+  std::erase_if(ended_, [this](const EndedPack& ended) {
+    const bool empty = ended.buried && ended.writer->synced_length() == 0;
+    if (empty) Forget(*ended.writer);
+    return empty;
   });
   return any ? GenerationChanged() : absl::OkStatus();
 }
@@ -244,10 +256,14 @@ absl::flat_hash_map<PackId, uint64_t> ObjectStore::SyncedLengths() const {
     lengths[ended.writer->identity().pack] = ended.writer->synced_length();
   }
   absl::MutexLock lock(&append_mutex_);
-  for (const auto* open : {&open_data_, &open_node_}) {
-    if (*open == nullptr || (*open)->synced_length() == 0) continue;
-    lengths[(*open)->identity().pack] = (*open)->synced_length();
-  }
+  const auto add = [&](const std::unique_ptr<PackWriter>& writer) {
+    if (writer == nullptr || writer->synced_length() == 0) return;
+    lengths[writer->identity().pack] = writer->synced_length();
+  };
+  add(open_data_);
+  add(open_node_);
+  // Open when they were synced, full since.
+  for (const auto& writer : rolled_) add(writer);
   return lengths;
 }
 
@@ -271,7 +287,8 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
   batch.objects.insert(batch.objects.end(), proved.begin(), proved.end());
   if (absl::Status status = index_.Write(vault_, batch, /*sync=*/true);
       !status.ok()) {
-    Fail(status);
+    // For want of room all waits in memory for the next barrier.
+    if (!absl::IsResourceExhausted(status)) Fail(status);
     return status;
   }
   absl::MutexLock lock(&mutex_);
@@ -302,13 +319,17 @@ absl::Status ObjectStore::Seal(const PackWriter& writer) {
   NS_RETURN_IF_ERROR(journal_.Update([&](const VaultState&, int64_t) {
     return std::vector<VaultRecord>{SealedRecord(sealed)};
   }));
+  Forget(writer);
+  return absl::OkStatus();
+}
+
+void ObjectStore::Forget(const PackWriter& writer) {
   absl::MutexLock lock(&mutex_);
   unsealed_.erase(writer.identity().pack);
   unsealed_objects_ -= writer.entries().size();
   for (const PackEntry& entry : writer.entries()) {
     unsealed_bytes_ -= entry.length;
   }
-  return absl::OkStatus();
 }
 
 absl::Status ObjectStore::Quarantine(const IndexEntry& entry,

@@ -53,7 +53,8 @@ class ObjectStore {
 
   // Appends the object unless it is present; says whether it did. The caller
   // has verified `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free
-  // (not asked of manifests). UNAVAILABLE: a pack failed.
+  // (not asked of manifests), or the disk is full; later calls look again.
+  // UNAVAILABLE: a pack failed.
   absl::StatusOr<bool> Put(const PackObject& object)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 
@@ -104,8 +105,11 @@ class ObjectStore {
 
   bool IsWaiting(const PackObject& object) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The open pack with room for the object; starts a new one if need be.
-  absl::StatusOr<PackWriter*> WriterFor(const PackObject& object)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
+  absl::StatusOr<std::unique_ptr<PackWriter>*> WriterFor(
+      const PackObject& object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
+  // Nothing is appended to it any more; a barrier has become due.
+  void Roll(std::unique_ptr<PackWriter>& open)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether it was appended: another session may have been faster.
   absl::StatusOr<bool> Append(const PackObject& object)
       ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
@@ -131,6 +135,8 @@ class ObjectStore {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Seal(const PackWriter& writer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // It is not among the unsealed ones any more.
+  void Forget(const PackWriter& writer) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status BarrierLocked(std::span<const IndexEntry> proved,
                              uint64_t generation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)

@@ -130,6 +130,7 @@ class Recovery {
     const bool damaged = contents.intact_length < promised;
     Loss loss;
     if (damaged) {
+      NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is damaged"));
       NS_ASSIGN_OR_RETURN(loss, DropFromIndex(pack, contents.entries));
     }
     NS_RETURN_IF_ERROR(IndexPack(pack, contents));
@@ -142,10 +143,8 @@ class Recovery {
              absl::StrCat("is damaged at offset ", contents.intact_length,
                           ", before its synced length ", promised));
     }
-    return journal_.Update([&](const VaultState& now, int64_t) {
-      std::vector<VaultRecord> records = {SealedRecord(sealed)};
-      if (damaged) records.push_back(NextGeneration(now, "a pack is damaged"));
-      return records;
+    return journal_.Update([&](const VaultState&, int64_t) {
+      return std::vector<VaultRecord>{SealedRecord(sealed)};
     });
   }
 
@@ -208,16 +207,17 @@ class Recovery {
                              " were synced"));
   }
 
-  // The index forgets first: once the journal says "lost" nobody looks again.
+  // First the generation: once the index has forgotten, only its closed marks
+  // would tell of the pack. "Lost" comes last: then nobody looks again.
   absl::Status Lose(const PackId& pack, const PackState* state,
                     const PackContents& rest, absl::string_view reason) {
     report_.clean = false;
+    NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is lost"));
     NS_ASSIGN_OR_RETURN(Loss loss, DropFromIndex(pack, rest.entries));
     NS_RETURN_IF_ERROR(MarkIndexed(pack, rest.length));
     Report(pack, state, loss, reason);
-    return journal_.Update([&](const VaultState& now, int64_t) {
-      return std::vector<VaultRecord>{LostRecord(pack, rest.length, reason),
-                                      NextGeneration(now, "a pack is lost")};
+    return journal_.Update([&](const VaultState&, int64_t) {
+      return std::vector<VaultRecord>{LostRecord(pack, rest.length, reason)};
     });
   }
 

@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <set>
+
+#include "common/base/limits.h"
+#include "common/object/object.h"
 #include "tests/unit/server/vault/vault_test.h"
 
 namespace nightsafe {
@@ -276,6 +281,63 @@ TEST_F(DepositTest, UnchangedRunReadsNothingAgain) {
   ASSERT_TRUE(outcome.ok());
   EXPECT_TRUE(std::holds_alternative<Committed>(*outcome));
   EXPECT_EQ(fs_.calls(FileOperation::kRead), reads);
+}
+
+// Nodes of a hostile host, each with as many references as one may have, to
+// objects that nobody put.
+TEST_F(DepositTest, MissingObjectsAreCountedUpToALimit) {
+  const auto node = [](std::vector<ObjectId> refs) {
+    std::sort(refs.begin(), refs.end());
+    return EncodeObjectHeader(ObjectKind::kNode, refs) + std::string(32, 'x');
+  };
+  std::vector<ObjectId> children;
+  const SessionId id = RandomId<SessionId>();
+  auto session = OpenSession(web_, id);
+  for (int i = 0; i < 20; ++i) {
+    std::vector<ObjectId> refs;
+    for (size_t j = 0; j < kMaxObjectRefs; ++j) {
+      refs.push_back(RandomId<ObjectId>());
+    }
+    const std::string object = node(refs);
+    ASSERT_TRUE(session->Put(AsBytes(object)).ok());
+    children.push_back(ObjectIdOf(AsBytes(object)));
+  }
+  // Two ways to each of them: none is named twice.
+  const std::string left = node(children);
+  children.push_back(ObjectIdOf(AsBytes(left)));
+  const std::string root = node(children);
+  ASSERT_TRUE(session->Put(AsBytes(left)).ok());
+  ASSERT_TRUE(session->Put(AsBytes(root)).ok());
+  ObjectRef ref = web_.MakeTree(1, 1, 1).root;
+  ref.id = ObjectIdOf(AsBytes(root));
+  auto outcome = session->Commit(AsBytes(web_.MakeManifest(ref, id)));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const Incomplete& incomplete = std::get<Incomplete>(*outcome);
+  EXPECT_EQ(incomplete.missing.size(), kMaxMissingIds);
+  EXPECT_TRUE(incomplete.more);
+  const std::set<ObjectId> unique(incomplete.missing.begin(),
+                                  incomplete.missing.end());
+  EXPECT_EQ(unique.size(), incomplete.missing.size());
+}
+
+TEST_F(DepositTest, SetsAreSummedUp) {
+  EXPECT_TRUE(vault_->Sets().empty());
+  for (uint64_t i = 0; i < 3; ++i) {
+    clock_.Set(clock_.Now() + absl::Hours(1));
+    ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, i)).ok());
+  }
+  const absl::Time last = clock_.Now();
+  clock_.Set(last + absl::Hours(1));
+  ASSERT_TRUE(Deposit(db_, db_.MakeTree(2, 100, 1)).ok());
+  const std::vector<SetSummary> sets = vault_->Sets();
+  ASSERT_EQ(sets.size(), 2u);
+  EXPECT_EQ(sets[0].host, "db1");
+  EXPECT_EQ(sets[0].snapshots, 1u);
+  EXPECT_EQ(sets[1].host, "web1");
+  EXPECT_EQ(sets[1].set, "files");
+  EXPECT_EQ(sets[1].snapshots, 3u);
+  EXPECT_EQ(sets[1].last_received, last);
+  EXPECT_FALSE(sets[1].forked || sets[1].restarted);
 }
 
 }  // namespace

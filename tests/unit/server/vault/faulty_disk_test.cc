@@ -107,5 +107,79 @@ TEST_F(FaultyDiskTest, DeadPackIsForgottenAndTheCommitSaysWhatIsMissing) {
   ExpectLedger();
 }
 
+// Whichever write of a deposit finds the disk full: the host is told so, and
+// the next deposit works as soon as there is room, without a restart.
+TEST_F(FaultyDiskTest, AFullDiskPasses) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, 1)).ok());
+  bool failed = true;
+  uint64_t k = 0;
+  for (; failed && k < 100; ++k) {
+    for (const FileOperation operation :
+         {FileOperation::kWrite, FileOperation::kCreate}) {
+      // Not the journal: its room is reserved.
+      fs_.Inject({.status = absl::ResourceExhaustedError("no space left"),
+                  .after = k,
+                  .operation = operation,
+                  .path_contains = "/packs/open/",
+                  .sticky = true});
+    }
+    const TestTree tree = web_.MakeTree(4, 500, 100 + k);
+    const SessionId id = RandomId<SessionId>();
+    const absl::Status status = Deposit(web_, tree, id);
+    failed = !status.ok();
+    if (failed) {
+      EXPECT_TRUE(absl::IsResourceExhausted(status)) << k << ": " << status;
+    }
+    fs_.Heal();
+    EXPECT_EQ(vault_->read_only_reason(), "");
+    ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, 1000 + k)).ok()) << k;
+    if (ledger_.size() > 3) ledger_.erase(ledger_.begin());
+    ExpectLedger();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(k, 5u);
+  EXPECT_FALSE(failed);
+  Stop();
+  Start();
+  EXPECT_TRUE(report_.clean);
+  EXPECT_TRUE(report_.losses.empty());
+  ExpectLedger();
+}
+
+TEST_F(FaultyDiskTest, AFullJournalRefusesACommitAndPasses) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(2, 100, 1)).ok());
+  // The first append of a run begins a segment, which needs room.
+  Stop();
+  Start();
+  fs_.Inject({.status = absl::ResourceExhaustedError("no space left"),
+              .operation = FileOperation::kAllocate,
+              .path_contains = "/journal/",
+              .sticky = true});
+  const TestTree tree = web_.MakeTree(2, 100, 2);
+  const SessionId id = RandomId<SessionId>();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(absl::IsResourceExhausted(Deposit(web_, tree, id)));
+  }
+  EXPECT_EQ(vault_->Snapshots({}).size(), 1u);
+  EXPECT_EQ(vault_->read_only_reason(), "");
+  fs_.Heal();
+  ASSERT_TRUE(Deposit(web_, tree, id).ok());
+  ExpectLedger();
+}
+
+// A pack that died before its first sync is no part of the figures.
+TEST_F(FaultyDiskTest, ADeadPackIsNotCounted) {
+  fs_.Inject({.status = absl::UnavailableError("injected EIO"),
+              .operation = FileOperation::kSync,
+              .path_contains = "/packs/open"});
+  EXPECT_FALSE(Deposit(web_, web_.MakeTree(2, 100, 1)).ok());
+  const TestTree tree = web_.MakeTree(2, 100, 2);
+  ASSERT_TRUE(Deposit(web_, tree).ok());
+  const VaultFigures before = vault_->figures();
+  Stop();
+  Start();
+  EXPECT_EQ(vault_->figures().stored_objects, before.stored_objects);
+}
+
 }  // namespace
 }  // namespace nightsafe

@@ -228,6 +228,39 @@ TEST_F(RecoveryTest, DamageInAnOpenPackIsReported) {
   ExpectHeals(web_, tree);
 }
 
+// The index knows of more than the journal, and what it knows is gone: however
+// often the recovery of that is interrupted, no closed mark outlives it.
+TEST_F(RecoveryTest, AnInterruptedRecoveryDoesNotForgetALoss) {
+  bool failed = true;
+  uint64_t k = 0;
+  for (; failed && k < 50; ++k) {
+    const TestTree tree = web_.MakeTree(3, 500, 100 + k);
+    fs_.Inject({.status = absl::UnavailableError("injected EIO"),
+                .operation = FileOperation::kSync,
+                .path_contains = "/journal/"});
+    ASSERT_FALSE(Deposit(web_, tree).ok());
+    // The index has the whole tree by now, marked as closed.
+    const std::string file = PackOfClass(Paths().open, '\1');
+    Crash();
+    stdfs::resize_file(file, kPackHeaderBytes);
+    fs_.FailMutatingCall(k, absl::UnavailableError("injected EIO"));
+    failed = !TryStart().ok();
+    fs_.Heal();
+    Crash();
+    Start();
+    const SessionId id = RandomId<SessionId>();
+    auto outcome = OpenSession(web_, id)->Commit(
+        AsBytes(web_.MakeManifest(tree.root, id)));
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    ASSERT_TRUE(std::holds_alternative<Incomplete>(*outcome)) << "call " << k;
+    EXPECT_EQ(std::get<Incomplete>(*outcome).missing.size(), 3u);
+    Stop();
+    Start();
+  }
+  EXPECT_GT(k, 5u);
+  EXPECT_FALSE(failed);
+}
+
 TEST_F(RecoveryTest, FlippedBitIsFoundByFetchAndScrub) {
   const TestTree tree = web_.MakeTree(10, 500, 1);
   ASSERT_TRUE(Deposit(web_, tree).ok());

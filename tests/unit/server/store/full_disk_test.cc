@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+#include <rocksdb/env.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include "absl/time/clock.h"
+#include "server/store/object_index.h"
+
+namespace nightsafe {
+namespace {
+
+// The real file system, whose disk is full when a test says so.
+class FullDiskEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit FullDiskEnv(const std::atomic<bool>& full)
+      : EnvWrapper(rocksdb::Env::Default()), full_(full) {}
+  const char* Name() const override { return "FullDiskEnv"; }
+
+  rocksdb::Status NewWritableFile(const std::string& name,
+                                  std::unique_ptr<rocksdb::WritableFile>* file,
+                                  const rocksdb::EnvOptions& options) override {
+    if (full_) return rocksdb::Status::NoSpace("create");
+    rocksdb::Status status = target()->NewWritableFile(name, file, options);
+    if (status.ok()) {
+      *file = std::make_unique<LimitedFile>(full_, std::move(*file));
+    }
+    return status;
+  }
+
+ private:
+  class LimitedFile final : public rocksdb::WritableFileWrapper {
+   public:
+    LimitedFile(const std::atomic<bool>& full,
+                std::unique_ptr<rocksdb::WritableFile> file)
+        : WritableFileWrapper(file.get()),
+          full_(full),
+          file_(std::move(file)) {}
+    rocksdb::Status Append(const rocksdb::Slice& bytes) override {
+      if (!full_) return file_->Append(bytes);
+      // As a full disk does: a part of it is there.
+      file_->Append(rocksdb::Slice(bytes.data(), bytes.size() / 2))
+          .PermitUncheckedError();
+      return rocksdb::Status::NoSpace("append");
+    }
+    rocksdb::Status Append(const rocksdb::Slice& bytes,
+                           const rocksdb::DataVerificationInfo&) override {
+      return Append(bytes);
+    }
+
+   private:
+    const std::atomic<bool>& full_;
+    const std::unique_ptr<rocksdb::WritableFile> file_;
+  };
+
+  const std::atomic<bool>& full_;
+};
+
+IndexBatch BatchOf(uint8_t number) {
+  ObjectId id;
+  id.bytes.fill(static_cast<std::byte>(number));
+  IndexBatch batch;
+  batch.objects = {{1, id, {.offset = number, .length = 100}}};
+  batch.journal_records = number;
+  return batch;
+}
+
+// RocksDB looks for room now and then by itself.
+absl::Status WriteInTime(ObjectIndex& index, const VaultId& vault,
+                         const IndexBatch& batch) {
+  const absl::Time deadline = absl::Now() + absl::Minutes(1);
+  absl::Status status;
+  do {
+    status = index.Write(vault, batch, /*sync=*/true);
+  } while (absl::IsResourceExhausted(status) && absl::Now() < deadline);
+  return status;
+}
+
+TEST(FullDisk, RefusesWritesUntilThereIsRoom) {
+  std::string directory = testing::TempDir() + "/full.XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  std::atomic<bool> full = false;
+  const VaultId vault{};
+  {
+    auto index =
+        ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+    ASSERT_TRUE(index.ok()) << index.status();
+    for (uint8_t round = 0; round < 3; ++round) {
+      const uint8_t base = static_cast<uint8_t>(10 * round);
+      full = false;
+      for (uint8_t i = 1; i < 3; ++i) {
+        const absl::Status status = WriteInTime(
+            **index, vault, BatchOf(static_cast<uint8_t>(base + i)));
+        ASSERT_TRUE(status.ok()) << status;
+      }
+      full = true;
+      for (uint8_t i = 3; i < 6; ++i) {
+        const absl::Status status = (*index)->Write(
+            vault, BatchOf(static_cast<uint8_t>(base + i)), /*sync=*/true);
+        EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+      }
+      // Reads go on.
+      const auto found = (*index)->Find(
+          vault, 1, std::vector{BatchOf(base + 1).objects[0].id});
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_TRUE((*found)[0].has_value());
+    }
+    full = false;
+    ASSERT_TRUE(WriteInTime(**index, vault, BatchOf(99)).ok());
+  }
+  // All that was told to be durable is there after a start.
+  auto index = ObjectIndex::Open(directory);
+  ASSERT_TRUE(index.ok()) << index.status();
+  for (const uint8_t number : std::vector<uint8_t>{1, 2, 11, 12, 21, 22, 99}) {
+    const auto found =
+        (*index)->Find(vault, 1, std::vector{BatchOf(number).objects[0].id});
+    ASSERT_TRUE(found.ok() && (*found)[0].has_value()) << int{number};
+    EXPECT_EQ((*found)[0]->offset, number);
+  }
+  EXPECT_EQ((*index)->State(vault)->journal_records, 99u);
+  index->reset();
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace nightsafe
