@@ -28,6 +28,12 @@ bool IsOfInit(absl::string_view name) {
 absl::Status ExplainNotEmpty(FileSystem& fs, absl::string_view data,
                              const absl::Status& status) {
   NS_ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(data));
+  // What is made last.
+  if (std::find(names.begin(), names.end(), kConfigFile) != names.end()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(data, " is a data directory already; start it with `",
+                     "nightsafed serve ", data, "`"));
+  }
   if (!std::all_of(names.begin(), names.end(), IsOfInit)) return status;
   const auto vaults = fs.List(absl::StrCat(data, "/vaults"));
   if (!absl::IsNotFound(vaults.status()) &&
