@@ -59,7 +59,7 @@ TEST(UndeclaredMethod, GetsNoListener) {
 TEST(UndeclaredMethodDeathTest, NoListenerStartsWithoutAnAuthorizer) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(Listener::Start("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                               nullptr, {}, 4)
+                               nullptr, {}, {.threads = 4})
                    .status()
                    .IgnoreError(),
                "authorizer");
