@@ -57,19 +57,30 @@ def main():
     rng = random.Random(seed_from_arguments())
     ledger = {}  # snapshot id prefix -> (source, digest)
     kills_during_backup = 0
+    longest = 0.4  # seconds to the kill; follows how long the backups take
     with World() as world:
         world.set_up().start_server()
         reader = world.reader()
         sources = [Source(world, name, rng) for name in ("web1", "web2")]
-        for round_number in range(rounds):
+        round_number = 0
+        # Rounds whose backups had ended before the kill do not count.
+        while kills_during_backup < rounds:
+            round_number += 1
+            check(round_number <= 10 * rounds + 20,
+                  "the backups end before they can be killed")
             for source in sources:
                 source.change()
             digests = {s.name: s.state() for s in sources}
             running = [(s, s.host.start("backup", s.root)) for s in sources]
-            time.sleep(rng.uniform(0.01, 0.6))
-            kills_during_backup += any(p.poll() is None for _, p in running)
+            time.sleep(rng.uniform(0.01, longest))
+            hit = any(p.poll() is None for _, p in running)
+            kills_during_backup += hit
             world.kill_server()
             world.start_server()
+            if not hit:
+                longest = max(0.05, 0.7 * longest)
+            elif longest < 1:
+                longest *= 1.2
             for source, process in running:
                 snapshot, output = acknowledged(process)
                 if snapshot is None:
@@ -90,7 +101,8 @@ def main():
                   f"snapshot {snapshot} restored to something else")
             shutil.rmtree(target)
         world.admin("scrub")
-        print(f"{rounds} kills, {kills_during_backup} of them during a backup; "
+        print(f"{round_number} kills, {kills_during_backup} of them during a "
+              f"backup; "
               f"{len(ledger)} acknowledged snapshots, all restored")
     print(f"{rounds} passed, 0 failed")
 
