@@ -64,7 +64,9 @@ def half_way(sample, agent_dies):
     size = 40 * (3 << 20)
     print(f"  of {size >> 20} MiB, more than 40 MiB were stored at the kill, "
           f"{int(received) >> 20} MiB were received after it")
-    check(received <= size - (40 << 20) + (2 << 20),
+    # An object may have been counted and not stored, and padding adds some per
+    # cent; sending all again would be 40 MiB more.
+    check(received <= size - (40 << 20) + (12 << 20),
           "what was stored was sent again")
     check(sample.reader.restored_digest(host.name, root)
           == digest_of_tree(root), "differs")
