@@ -14,7 +14,8 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
 endif()
 if(NIGHTSAFE_SANITIZE)
   add_compile_options(-fsanitize=${NIGHTSAFE_SANITIZE}
-                      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+                      -fno-sanitize-recover=all -fno-omit-frame-pointer
+                      -D_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=${NIGHTSAFE_SANITIZE})
 endif()
 if(NIGHTSAFE_HARDEN)
