@@ -171,7 +171,7 @@ class Run {
 
   std::unique_ptr<IndexReader> OpenLastIndex() {
     if (options_.ignore_index || state_.index_name.empty()) return nullptr;
-    auto index = IndexReader::Open(IndexPath(state_.index_name),
+    auto index = IndexReader::Open(fs_, IndexPath(state_.index_name),
                                    state_.identity, keys_, state_.head);
     if (index.ok()) return *std::move(index);
     Note(absl::StrCat(index.status().message(), "; everything is read"));
@@ -296,8 +296,8 @@ class Run {
     const std::string name = state_.pending->index_name;
     index = nullptr;
     if (name.empty()) return absl::OkStatus();
-    auto opened = IndexReader::Open(IndexPath(name), state_.identity, keys_,
-                                    manifest_id_);
+    auto opened = IndexReader::Open(fs_, IndexPath(name), state_.identity,
+                                    keys_, manifest_id_);
     if (!opened.ok()) return absl::OkStatus();  // then all is read again
     NS_ASSIGN_OR_RETURN(const absl::flat_hash_set<ObjectId> remade,
                         RemakeObjects(**opened, missing, keys_,

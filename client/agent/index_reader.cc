@@ -1,23 +1,21 @@
 #include "client/agent/index_reader.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/agent/descriptor.h"
 #include "common/base/limits.h"
 #include "common/base/status.h"
+#include "common/crypto/blake3.h"
+#include "common/io/durable_file.h"
 #include "common/tree/path_key.h"
 
 namespace nightsafe {
 namespace {
+
+constexpr size_t kLeastBytes =
+    kIndexHeaderBytes + kIndexFooterBytes + kIndexMacBytes;
+constexpr size_t kReadBytes = 1 << 20;
 
 absl::Status Damaged(absl::string_view why) {
   return absl::DataLossError(absl::StrCat("the index is not usable: ", why));
@@ -25,44 +23,53 @@ absl::Status Damaged(absl::string_view why) {
 
 uint64_t TakeU64(ByteView bytes) { return ByteCursor(bytes).U64(); }
 
+// Reads all of it, so that a bad disk is an error here and not a signal when
+// the view meets it.
+absl::Status CheckMac(const File& file, const DomainKeys& keys) {
+  const auto size = file.Size();
+  if (!size.ok()) return Damaged(size.status().message());
+  if (*size < kLeastBytes) return Damaged("it ends early");
+  Blake3 mac(IndexMacKey(keys).view());
+  std::string piece(kReadBytes, '\0');
+  const uint64_t end = *size - kIndexMacBytes;
+  for (uint64_t at = 0; at < end; at += piece.size()) {
+    piece.resize(std::min<uint64_t>(kReadBytes, end - at));
+    const auto got = file.ReadAt(at, AsMutableBytes(piece));
+    if (!got.ok()) return Damaged(got.status().message());
+    if (*got != piece.size()) return Damaged("it ends early");
+    mac.Update(AsBytes(piece));
+  }
+  const auto stored = ReadExactly(file, end, kIndexMacBytes);
+  if (!stored.ok()) return Damaged(stored.status().message());
+  const Hash32 hash = mac.Finish();
+  if (AsText(ByteView(hash)) == *stored) return absl::OkStatus();
+  return Damaged("its checksum is wrong");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<IndexReader>> IndexReader::Open(
-    const std::string& path, const IndexIdentity& identity,
+    FileSystem& fs, const std::string& path, const IndexIdentity& identity,
     const DomainKeys& keys, const SnapshotId& snapshot) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat stat;
-  if (!file.open() || fstat(file.get(), &stat) != 0) {
-    if (errno == ENOENT) return absl::NotFoundError("there is no index");
-    return Damaged(std::strerror(errno));
+  auto file = fs.OpenForRead(path);
+  if (absl::IsNotFound(file.status())) {
+    return absl::NotFoundError("there is no index");
   }
+  if (!file.ok()) return Damaged(file.status().message());
+  NS_RETURN_IF_ERROR(CheckMac(**file, keys));
+  auto view = (*file)->View();
+  if (!view.ok()) return Damaged(view.status().message());
   std::unique_ptr<IndexReader> reader(new IndexReader);
-  if (stat.st_size == 0) return Damaged("it is empty");
-  reader->size_ = static_cast<size_t>(stat.st_size);
-  void* data =
-      mmap(nullptr, reader->size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (data == MAP_FAILED) return Damaged(std::strerror(errno));
-  reader->data_ = static_cast<const std::byte*>(data);
-  NS_RETURN_IF_ERROR(reader->Check(identity, keys, snapshot));
+  reader->view_ = *std::move(view);
+  reader->all_ = reader->view_->bytes();
+  NS_RETURN_IF_ERROR(reader->CheckSections(identity, snapshot));
   return reader;
 }
 
-IndexReader::~IndexReader() {
-  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
-}
-
-absl::Status IndexReader::Check(const IndexIdentity& identity,
-                                const DomainKeys& keys,
-                                const SnapshotId& snapshot) {
-  const ByteView all(data_, size_);
-  if (size_ < kIndexHeaderBytes + kIndexFooterBytes + kIndexMacBytes) {
-    return Damaged("it ends early");
-  }
-  const ByteView body = all.first(size_ - kIndexMacBytes);
-  const Hash32 mac = KeyedHashOf(IndexMacKey(keys).view(), body);
-  if (AsText(ByteView(mac)) != AsText(all.last(kIndexMacBytes))) {
-    return Damaged("its checksum is wrong");
-  }
+absl::Status IndexReader::CheckSections(const IndexIdentity& identity,
+                                        const SnapshotId& snapshot) {
+  if (all_.size() < kLeastBytes) return Damaged("it ends early");
+  const ByteView body = all_.first(all_.size() - kIndexMacBytes);
   if (AsText(body.first(kIndexMagic.size())) != kIndexMagic ||
       AsText(body.subspan(kIndexMagic.size(), 32)) != identity.text()) {
     return Damaged("it belongs to another server, vault, key or set");
@@ -90,7 +97,7 @@ absl::Status IndexReader::Check(const IndexIdentity& identity,
 }
 
 ByteView IndexReader::Section(uint64_t from, uint64_t to) const {
-  return ByteView(data_, size_).subspan(from, to - from);
+  return all_.subspan(from, to - from);
 }
 
 void IndexReader::Exclude(const absl::flat_hash_set<ObjectId>& objects) {
@@ -183,9 +190,8 @@ std::optional<FileExtent> IndexReader::Find(const Fingerprint& fingerprint,
   for (; low < count && prefix_at(low) == prefix; ++low) {
     const uint64_t position =
         TakeU64(fingerprints_.subspan(low * kIndexFingerprintBytes + 8, 8));
-    if (position > size_ - kIndexExtentBytes) return std::nullopt;
-    const auto extent = DecodeExtent(
-        ByteView(data_, size_).subspan(position, kIndexExtentBytes));
+    if (position > all_.size() - kIndexExtentBytes) return std::nullopt;
+    const auto extent = DecodeExtent(all_.subspan(position, kIndexExtentBytes));
     if (extent.has_value() && extent->number != 0 &&
         extent->fingerprint == fingerprint &&
         ObjectUsable(extent->number, least_live)) {

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "client/agent/index_format.h"
 #include "client/agent/index_writer.h"
+#include "common/io/file_system.h"
 #include "common/tree/extent.h"
 
 namespace nightsafe {
@@ -25,12 +26,11 @@ struct StoredEntry {
 // Immutable but for Exclude, so lookups may run on any thread after it.
 class IndexReader {
  public:
-  // NOT_FOUND: no file. DATA_LOSS: damaged, or of something else. What is
-  // opened was checked as a whole, so every byte is as written.
+  // NOT_FOUND: no file. DATA_LOSS: damaged, unreadable, or of something else.
+  // What is opened was checked as a whole, so every byte is as written.
   static absl::StatusOr<std::unique_ptr<IndexReader>> Open(
-      const std::string& path, const IndexIdentity& identity,
+      FileSystem& fs, const std::string& path, const IndexIdentity& identity,
       const DomainKeys& keys, const SnapshotId& snapshot);
-  ~IndexReader();
   IndexReader(const IndexReader&) = delete;
   IndexReader& operator=(const IndexReader&) = delete;
 
@@ -58,15 +58,15 @@ class IndexReader {
     Fingerprint fingerprint;
   };
   IndexReader() = default;
-  absl::Status Check(const IndexIdentity& identity, const DomainKeys& keys,
-                     const SnapshotId& snapshot);
+  absl::Status CheckSections(const IndexIdentity& identity,
+                             const SnapshotId& snapshot);
   std::optional<Extent> DecodeExtent(ByteView bytes) const;
   bool ObjectUsable(uint32_t number, double least_live) const;
   ObjectRef Object(uint32_t number) const;
   ByteView Section(uint64_t from, uint64_t to) const;
 
-  const std::byte* data_ = nullptr;
-  size_t size_ = 0;
+  std::unique_ptr<FileView> view_;
+  ByteView all_;
   ByteView records_;
   ByteView objects_;
   ByteView fingerprints_;

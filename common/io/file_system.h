@@ -21,6 +21,13 @@
 
 namespace nightsafe {
 
+// The bytes of a file, readable while this lives.
+class FileView {
+ public:
+  virtual ~FileView() = default;
+  virtual ByteView bytes() const = 0;
+};
+
 // An open file. Reads may run concurrently; writes and syncs need one caller
 // at a time. Closing never syncs.
 //
@@ -42,6 +49,9 @@ class File {
   // Reserves blocks up to `length` and makes the file that long (zeroes).
   virtual absl::Status Allocate(uint64_t length) = 0;
   virtual absl::StatusOr<uint64_t> Size() const = 0;
+  // The whole file, in memory or mapped. Where a mapped page cannot be read the
+  // program ends with SIGBUS, so read all with ReadAt before.
+  virtual absl::StatusOr<std::unique_ptr<FileView>> View() const;
   // Drops clean cached pages, so that the next reads come from the disk.
   virtual void DropCache() const = 0;
 };

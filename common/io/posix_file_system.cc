@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -55,6 +56,21 @@ class Descriptor {
 
  private:
   const int fd_;
+};
+
+class MappedView final : public FileView {
+ public:
+  MappedView(void* data, size_t size) : data_(data), size_(size) {}
+  MappedView(const MappedView&) = delete;
+  MappedView& operator=(const MappedView&) = delete;
+  ~MappedView() override { ::munmap(data_, size_); }
+  ByteView bytes() const override {
+    return {static_cast<const std::byte*>(data_), size_};
+  }
+
+ private:
+  void* const data_;
+  const size_t size_;
 };
 
 class PosixFile final : public File {
@@ -112,6 +128,14 @@ class PosixFile final : public File {
       return SystemError("stat", path_, errno);
     }
     return static_cast<uint64_t>(info.st_size);
+  }
+
+  absl::StatusOr<std::unique_ptr<FileView>> View() const override {
+    NS_ASSIGN_OR_RETURN(const uint64_t size, Size());
+    if (size == 0) return File::View();  // nothing to map
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_.get(), 0);
+    if (data == MAP_FAILED) return SystemError("map", path_, errno);
+    return std::make_unique<MappedView>(data, size);
   }
 
   void DropCache() const override {

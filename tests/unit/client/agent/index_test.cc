@@ -13,6 +13,7 @@
 #include "client/agent/state.h"
 #include "common/crypto/random.h"
 #include "tests/support/domain_fixture.h"
+#include "tests/support/faulty_file_system.h"
 #include "tests/support/temporary_directory.h"
 
 namespace nightsafe {
@@ -53,7 +54,7 @@ class IndexTest : public testing::Test {
     return writer.Finish(snapshot_);
   }
   absl::StatusOr<std::unique_ptr<IndexReader>> Read(const std::string& path) {
-    return IndexReader::Open(path, identity_, keys_, snapshot_);
+    return IndexReader::Open(*fs_, path, identity_, keys_, snapshot_);
   }
 
   TemporaryDirectory directory_;
@@ -131,13 +132,38 @@ TEST_F(IndexTest, OfAnotherSnapshotOrIdentityOrKeyIsRefused) {
   const std::string path = directory_.Path("index");
   ASSERT_TRUE(Write(path).ok());
   EXPECT_FALSE(
-      IndexReader::Open(path, identity_, keys_, RandomId<SnapshotId>()).ok());
-  EXPECT_FALSE(
-      IndexReader::Open(path, RandomId<IndexIdentity>(), keys_, snapshot_)
+      IndexReader::Open(*fs_, path, identity_, keys_, RandomId<SnapshotId>())
           .ok());
   EXPECT_FALSE(
-      IndexReader::Open(path, identity_, TestDomainKeys('x'), snapshot_).ok());
+      IndexReader::Open(*fs_, path, RandomId<IndexIdentity>(), keys_, snapshot_)
+          .ok());
+  EXPECT_FALSE(
+      IndexReader::Open(*fs_, path, identity_, TestDomainKeys('x'), snapshot_)
+          .ok());
   EXPECT_TRUE(absl::IsNotFound(Read(directory_.Path("none")).status()));
+}
+
+TEST_F(IndexTest, WhatTheDiskCannotReadCountsAsDamaged) {
+  const std::string path = directory_.Path("index");
+  ASSERT_TRUE(Write(path).ok());
+  FaultyFileSystem faulty(*fs_);
+  for (uint64_t k = 0;; ++k) {
+    faulty.Inject({.status = absl::UnavailableError("Input/output error"),
+                   .after = k,
+                   .operation = FileOperation::kRead});
+    const uint64_t before = faulty.calls(FileOperation::kRead);
+    const auto index =
+        IndexReader::Open(faulty, path, identity_, keys_, snapshot_);
+    faulty.Heal();
+    if (index.ok()) {
+      EXPECT_EQ(faulty.calls(FileOperation::kRead) - before, k);
+      EXPECT_GE(k, 3u);  // the body, its checksum, the view
+      break;
+    }
+    EXPECT_TRUE(absl::IsDataLoss(index.status())) << index.status();
+    EXPECT_NE(index.status().message().find("Input/output error"),
+              absl::string_view::npos);
+  }
 }
 
 TEST(SetState, RoundTripsAndNoticesEveryChangedByte) {
