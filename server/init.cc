@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 #include "common/order/order.h"
@@ -61,8 +62,10 @@ absl::StatusOr<ServerId> InitServer(FileSystem& fs, const Clock& clock,
       DataDirectory::Init(fs, data, server, first_admin_key, clock);
   if (absl::IsAlreadyExists(made)) return ExplainNotEmpty(fs, data, made);
   NS_RETURN_IF_ERROR(made);
+  NS_KILL_POINT("init.data-made");
   NS_RETURN_IF_ERROR(
       Authority::Create(fs, absl::StrCat(data, "/pki"), server, clock));
+  NS_KILL_POINT("init.keys-made");
   // Last: a directory without it was not made completely, and says so.
   NS_RETURN_IF_ERROR(CreateFileDurably(fs, absl::StrCat(data, "/", kConfigFile),
                                        AsBytes(FormatConfig(config)), 0644));

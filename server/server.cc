@@ -6,6 +6,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 #include "server/authz/authority.h"
@@ -222,6 +223,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   std::unique_ptr<Server> server(new Server(std::make_unique<Parts>()));
   Parts& parts = *server->parts_;
   NS_RETURN_IF_ERROR(parts.Open(fs, clock, data, config));
+  NS_KILL_POINT("startup.data-open");
   NS_RETURN_IF_ERROR(parts.ListenForPeers(clock, config));
   NS_RETURN_IF_ERROR(parts.ListenForEnrolment(config));
   NS_RETURN_IF_ERROR(parts.ListenForAdmins(fs, data, config));
@@ -247,6 +249,7 @@ absl::Status Server::Shutdown(absl::Duration grace) {
                          &parts_->admin_listener}) {
     if (*listener != nullptr) (*listener)->Shutdown(deadline);
   }
+  NS_KILL_POINT("shutdown.stopped-listening");
   parts_->streams = nullptr;
   return parts_->data == nullptr ? absl::OkStatus() : parts_->data->Close();
 }

@@ -10,6 +10,7 @@
 #include "client/agent/remake.h"
 #include "client/agent/state.h"
 #include "client/agent/upload.h"
+#include "common/base/kill_point.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/crypto/blake3.h"
@@ -56,11 +57,14 @@ class Run {
                         Connection::Open(options_.connection, clock_));
     if (state_.pending.has_value()) NS_RETURN_IF_ERROR(SendPendingAgain());
     RemoveStrayIndexes();
+    NS_KILL_POINT("agent.strays-removed");
     session_ = RandomId<SessionId>();
     NS_ASSIGN_OR_RETURN(upload_, StartUpload(session_));
     NS_RETURN_IF_ERROR(RunPasses());
+    NS_KILL_POINT("agent.before-old-index");
     upload_->Finish();
     RemoveStrayIndexes();
+    NS_KILL_POINT("agent.old-index-removed");
     return std::move(result_);
   }
 
@@ -105,6 +109,7 @@ class Run {
     }
     state_.identity = identity;
     if (!absl::IsNotFound(state.status())) return absl::OkStatus();
+    NS_KILL_POINT("agent.before-first-state");
     // So that a first run which is cut short leaves no index without a state,
     // which would look like a lost one.
     return SaveSetState(fs_, directory_, state_);
@@ -129,7 +134,9 @@ class Run {
     NS_ASSIGN_OR_RETURN(const CommitReply reply,
                         upload->Commit(state_.pending->manifest));
     if (const auto* committed = std::get_if<CommittedReply>(&reply)) {
+      NS_KILL_POINT("agent.resent-committed");
       NS_RETURN_IF_ERROR(Settle(*committed));
+      NS_KILL_POINT("agent.resent-settled");
       Note(
           absl::StrCat("the run before was interrupted while it committed; "
                        "its snapshot ",
@@ -203,6 +210,7 @@ class Run {
                        written.message()));
       index_name.clear();
     }
+    NS_KILL_POINT("agent.index-written");
     state_.pending = PendingCommit{
         session_,
         manifest,
@@ -210,6 +218,7 @@ class Run {
         state_.chain_counter + 1,
         {pass.totals.entries, pass.totals.file_bytes, pass.totals.unreadable}};
     NS_RETURN_IF_ERROR(SaveSetState(fs_, directory_, state_));
+    NS_KILL_POINT("agent.pending-saved");
     Report(BackupProgress::Phase::kCommitting);
     return upload_->Commit(std::move(manifest));
   }
@@ -262,10 +271,12 @@ class Run {
   }
 
   absl::Status TakeCommitted(const CommittedReply& committed) {
+    NS_KILL_POINT("agent.committed");
     if (committed.snapshot != manifest_id_) {
       return absl::DataLossError("the server committed another snapshot");
     }
     NS_RETURN_IF_ERROR(Settle(committed));
+    NS_KILL_POINT("agent.settled");
     result_.snapshot = committed.snapshot;
     result_.received = committed.received;
     result_.sequence = committed.sequence;
@@ -302,6 +313,7 @@ class Run {
     NS_ASSIGN_OR_RETURN(const absl::flat_hash_set<ObjectId> remade,
                         RemakeObjects(**opened, missing, keys_,
                                       options_.compression_level, *upload_));
+    NS_KILL_POINT("agent.remade");
     for (const ObjectId& id : remade) missing.erase(id);
     (*opened)->Exclude(missing);
     index = *std::move(opened);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/cursor.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -122,6 +123,7 @@ void IndexWriter::Append(absl::string_view bytes) {
 void IndexWriter::WriteBuffer() {
   mac_.Update(AsBytes(buffer_));
   if (status_.ok()) status_ = file_->WriteAt(written_, AsBytes(buffer_));
+  NS_KILL_POINT("agent.index-buffer");
   written_ += buffer_.size();
   buffer_.clear();
 }

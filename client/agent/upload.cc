@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/status.h"
 
@@ -280,6 +281,7 @@ absl::Status Upload::SendOffer() {
     }
   }
   stream_->Offer(last_offer_, ids).IgnoreError();
+  NS_KILL_POINT("agent.offer-sent");
   return absl::OkStatus();
 }
 
@@ -303,7 +305,9 @@ absl::Status Upload::SendPut() {
       objects.push_back(object.bytes);
     }
   }
+  NS_KILL_POINT("agent.before-put");
   stream_->Put(last_put_, objects).IgnoreError();
+  NS_KILL_POINT("agent.put-sent");
   return absl::OkStatus();
 }
 
@@ -315,6 +319,7 @@ absl::Status Upload::SendCommit() {
     commit_sent_ = true;
   }
   stream_->Commit(AsBytes(manifest)).IgnoreError();
+  NS_KILL_POINT("agent.commit-sent");
   return absl::OkStatus();
 }
 

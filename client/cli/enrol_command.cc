@@ -9,6 +9,7 @@
 #include "client/credential/enrolment_file.h"
 #include "client/rpc/connection.h"
 #include "client/rpc/enrol_client.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 #include "common/pki/pki.h"
@@ -117,13 +118,16 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
   if (absl::IsNotFound(fs->Stat(directory + "/certificate.pem").status())) {
     NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
   }
+  NS_KILL_POINT("credential.key-saved");
   NS_ASSIGN_OR_RETURN(credential.certificate_pem,
                       FetchCertificate(credential, *enrolment));
+  NS_KILL_POINT("credential.certificate-received");
   if (credential.role == CredentialRole::kHost) {
     NS_ASSIGN_OR_RETURN(DepositKey key, FromProto(enrolment->deposit_key()));
     NS_RETURN_IF_ERROR(SaveDepositKey(*fs, directory, key));
   }
   NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
+  NS_KILL_POINT("credential.saved");
   const bool host = credential.role == CredentialRole::kHost;
   std::fprintf(stderr, "enrolled as %s %s at %s\nnext:  nightsafe %s\n",
                host ? "host" : "reader", credential.name.c_str(),

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_join.h"
+#include "common/base/kill_point.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
@@ -88,11 +89,13 @@ absl::Status SaveCredential(FileSystem& fs, absl::string_view directory,
   NS_RETURN_IF_ERROR(WriteFileDurably(fs, FileIn(directory, "key.pem"),
                                       AsBytes(credential.private_key_pem),
                                       0600));
+  NS_KILL_POINT("credential.private-key-written");
   if (!credential.certificate_pem.empty()) {
     NS_RETURN_IF_ERROR(
         WriteFileDurably(fs, FileIn(directory, "certificate.pem"),
                          AsBytes(credential.certificate_pem), 0600));
   }
+  NS_KILL_POINT("credential.before-description");
   return WriteFileDurably(fs, FileIn(directory, "credential.json"),
                           AsBytes(ToJson(credential).dump(2) + "\n"), 0600);
 }

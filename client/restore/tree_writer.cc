@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/restore/special_file.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/tree/path_key.h"
 
@@ -133,6 +134,7 @@ absl::Status TreeWriter::MakeDirectory(
   if (!fd.valid()) return existed ? CannotMake() : SystemError("directory");
   struct stat info = {};
   if (fstat(fd.get(), &info) != 0) return SystemError("directory");
+  NS_KILL_POINT("restore.directory-made");
   if (!existed) {
     // One of another owner is not the one just made.
     if (info.st_uid != geteuid()) return Replaced();
@@ -152,6 +154,7 @@ absl::Status TreeWriter::MakeFile(
       openat(current_.get(), entry->key.name.c_str(),
              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.fd.valid()) return CannotMake();
+  NS_KILL_POINT("restore.file-created");
   struct stat info = {};
   if (fstat(file.fd.get(), &info) != 0) return SystemError("cannot be made");
   file.entry = entry;
@@ -226,6 +229,7 @@ void TreeWriter::Forget(const TreeEntry& entry) {
 
 absl::Status TreeWriter::Write(uint64_t offset, ByteView bytes) {
   if (!file_.has_value() || !file_->fd.valid()) return absl::OkStatus();
+  NS_KILL_POINT("restore.before-write");
   uint64_t size = file_->entry->entry.size_bytes();
   if (offset > size || bytes.size() > size - offset) {
     MarkDamaged("its content is longer than its size");
@@ -285,8 +289,10 @@ absl::Status TreeWriter::End() {
       return absl::OkStatus();
     }
   }
+  NS_KILL_POINT("restore.before-attributes");
   ApplyMetadata(file.fd.get(), entry.entry, options_.metadata,
                 TroubleWith(entry));
+  NS_KILL_POINT("restore.file-ended");
   Remember(entry, file.identity);
   if (HasLockingFlags(entry.entry)) {
     // Further names of a locked inode could not be made.
@@ -315,6 +321,7 @@ void TreeWriter::Lock(const LockedLater& file) {
 
 absl::Status TreeWriter::Finish() {
   for (const LockedLater& file : locked_later_) Lock(file);
+  NS_KILL_POINT("restore.contents-written");
   current_.Reset();
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
     if (it->entry == nullptr) continue;

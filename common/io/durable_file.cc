@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -32,6 +33,7 @@ absl::Status WriteDurably(FileSystem& fs, absl::string_view path,
                           ByteView bytes, mode_t mode, bool replace) {
   const std::string temporary = TemporaryPath(path);
   absl::Status status = WriteTemporary(fs, temporary, bytes, mode);
+  NS_KILL_POINT("file.temporary-written");
   if (status.ok()) {
     status = replace ? fs.Replace(temporary, path) : fs.Rename(temporary, path);
   }
@@ -39,6 +41,7 @@ absl::Status WriteDurably(FileSystem& fs, absl::string_view path,
     fs.Unlink(temporary).IgnoreError();  // the first error is the one to tell
     return status;
   }
+  NS_KILL_POINT("file.renamed");
   return fs.SyncDirectory(DirectoryOf(path));
 }
 

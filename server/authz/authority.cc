@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 
@@ -57,6 +58,7 @@ absl::Status Authority::Create(FileSystem& fs, absl::string_view dir,
                                 begin + kServerCertificateLife));
   NS_RETURN_IF_ERROR(
       CreateFileDurably(fs, CaKeyPath(dir), AsBytes(ca.key_pem), 0600));
+  NS_KILL_POINT("init.ca-key-made");
   NS_RETURN_IF_ERROR(
       CreateFileDurably(fs, CaCertificatePath(dir),
                         AsBytes(DerToPem(AsBytes(ca.certificate_der))), 0644));

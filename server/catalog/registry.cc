@@ -6,6 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/crypto/blake3.h"
 #include "common/order/order.h"
@@ -96,7 +97,9 @@ struct Registry::State {
       NS_RETURN_IF_ERROR(next.Apply(record));
       serialized.push_back(record.SerializeAsString());
     }
+    NS_KILL_POINT("registry.before-append");
     NS_RETURN_IF_ERROR(writer->Append(serialized));
+    NS_KILL_POINT("registry.appended");
     principals = std::move(next);
     return absl::OkStatus();
   }
@@ -236,6 +239,7 @@ absl::StatusOr<HostRegistration> Registry::AddHost(absl::string_view vault,
   issued.set_name(std::string(host));
   issued.set_expires_unix_ns(absl::ToUnixNanos(token_expires));
   NS_RETURN_IF_ERROR(state_->Change(records));
+  NS_KILL_POINT("host.added");
   return *state_->principals.FindHost(vault, host);
 }
 
@@ -274,12 +278,14 @@ absl::StatusOr<IssuedCertificate> Registry::UseToken(
     return DeniedToken();
   }
   NS_ASSIGN_OR_RETURN(IssuedCertificate certificate, issue(found->grant));
+  NS_KILL_POINT("enrol.issued");
   auto& used = *record.mutable_token_used();
   used.set_token_hash(Raw(hash));
   used.set_public_key_fingerprint(Raw(key));
   used.set_certificate_der(certificate.der);
   used.set_not_after_unix_ns(absl::ToUnixNanos(certificate.not_after));
   NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
+  NS_KILL_POINT("enrol.bound");
   return certificate;
 }
 
@@ -294,7 +300,9 @@ absl::Status Registry::Submit(const v1::format::SignedOrder& signed_order) {
   } else {
     *record.mutable_revoked()->mutable_order() = signed_order;
   }
-  return state_->Change(std::span(&record, 1));
+  NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
+  NS_KILL_POINT("order.recorded");
+  return absl::OkStatus();
 }
 
 absl::StatusOr<HostRegistration> Registry::FindHost(

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "common/base/check.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/crypto/random.h"
 #include "common/io/durable_file.h"
@@ -22,6 +23,7 @@ absl::Status SyncTail(FileSystem& fs, absl::string_view directory) {
     NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                         fs.OpenForWrite(absl::StrCat(directory, "/", *name)));
     NS_RETURN_IF_ERROR(file->SyncData());
+    NS_KILL_POINT("journal.tail-synced");
     file->DropCache();
     break;
   }
@@ -149,6 +151,7 @@ absl::Status JournalWriter::StartSegment() {
       absl::StrCat(directory_, "/", SegmentFileName(segment->number), ".",
                    RandomId<TemporaryId>().Hex(), ".tmp");
   NS_ASSIGN_OR_RETURN(segment->file, fs_.Create(segment->temporary_path, 0640));
+  NS_KILL_POINT("journal.segment-created");
   segment->length = kSegmentHeaderBytes;
   segment_ = std::move(segment);
   return absl::OkStatus();
@@ -167,6 +170,7 @@ absl::Status JournalWriter::MakeRoom(uint64_t framed_bytes) {
   const uint64_t step = options_.allocation_bytes;
   const uint64_t length = (needed + step - 1) / step * step;
   NS_RETURN_IF_ERROR(segment_->file->Allocate(length));
+  NS_KILL_POINT("journal.allocated");
   segment_->allocated = length;
   return absl::OkStatus();
 }
@@ -191,8 +195,11 @@ absl::Status JournalWriter::WriteRecords(std::span<const std::string> records) {
                         static_cast<uint32_t>(segment_->length), after.chain,
                         bytes);
   }
+  NS_KILL_POINT("journal.before-append");
   NS_RETURN_IF_ERROR(segment_->file->WriteAt(write_offset, AsBytes(bytes)));
+  NS_KILL_POINT("journal.written");
   NS_RETURN_IF_ERROR(segment_->file->SyncData());
+  NS_KILL_POINT("journal.synced");
   if (!segment_->published) NS_RETURN_IF_ERROR(Publish());
   segment_->length = write_offset + bytes.size();
   after.end = {.segment = segment_->number,
@@ -206,7 +213,9 @@ absl::Status JournalWriter::Publish() {
   NS_RETURN_IF_ERROR(fs_.Rename(
       segment_->temporary_path,
       absl::StrCat(directory_, "/", SegmentFileName(segment_->number))));
+  NS_KILL_POINT("journal.segment-renamed");
   NS_RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
+  NS_KILL_POINT("journal.segment-published");
   segment_->published = true;
   return absl::OkStatus();
 }

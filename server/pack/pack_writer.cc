@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -18,9 +19,11 @@ absl::StatusOr<std::unique_ptr<PackWriter>> PackWriter::Create(
   const std::string path =
       absl::StrCat(directory, "/", PackFileName(identity.pack));
   NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Create(path, 0640));
+  NS_KILL_POINT("pack.created");
   std::unique_ptr<PackWriter> writer(
       new PackWriter(fs, directory, identity, std::move(file)));
   NS_RETURN_IF_ERROR(writer->Write(AsBytes(EncodePackHeader(identity))));
+  NS_KILL_POINT("pack.header-written");
   return writer;
 }
 
@@ -61,16 +64,21 @@ absl::StatusOr<PackEntry> PackWriter::Append(const PackObject& object) {
   scratch_.clear();
   EncodeRecordHeader(identity_.marker, entry, scratch_);
   AppendBytes(object.bytes, scratch_);
+  NS_KILL_POINT("pack.before-append");
   NS_RETURN_IF_ERROR(Write(AsBytes(scratch_)));
+  NS_KILL_POINT("pack.appended");
   entries_.push_back(entry);
   return entry;
 }
 
 absl::Status PackWriter::Sync() {
   NS_RETURN_IF_ERROR(failure_);
+  NS_KILL_POINT("pack.before-sync");
   failure_ = file_->SyncData();
+  NS_KILL_POINT("pack.data-synced");
   if (failure_.ok() && !name_synced_) failure_ = fs_.SyncDirectory(directory_);
   NS_RETURN_IF_ERROR(failure_);
+  NS_KILL_POINT("pack.synced");
   name_synced_ = true;
   synced_length_ = length_;
   return absl::OkStatus();

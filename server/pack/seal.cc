@@ -1,5 +1,6 @@
 #include "server/pack/seal.h"
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 
@@ -41,16 +42,20 @@ absl::StatusOr<SealedPack> SealPack(FileSystem& fs,
                                     absl::string_view open_directory,
                                     absl::string_view sealed_directory,
                                     const Toc& toc) {
+  NS_KILL_POINT("seal.before-toc");
   NS_ASSIGN_OR_RETURN(SealedPack sealed,
                       WriteOrReadToc(fs, sealed_directory, toc));
+  NS_KILL_POINT("seal.toc-written");
   const std::string name = PackFileName(toc.pack);
   const std::string open_path = absl::StrCat(open_directory, "/", name);
   const std::string sealed_path = absl::StrCat(sealed_directory, "/", name);
   NS_ASSIGN_OR_RETURN(bool moved,
                       IsMoved(fs, open_path, sealed_path, sealed.toc));
   if (!moved) NS_RETURN_IF_ERROR(fs.Rename(open_path, sealed_path));
+  NS_KILL_POINT("seal.renamed");
   NS_RETURN_IF_ERROR(fs.SyncDirectory(sealed_directory));
   NS_RETURN_IF_ERROR(fs.SyncDirectory(open_directory));
+  NS_KILL_POINT("seal.directories-synced");
   return sealed;
 }
 

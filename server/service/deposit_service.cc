@@ -1,5 +1,6 @@
 #include "server/service/deposit_service.h"
 
+#include "common/base/kill_point.h"
 #include "server/service/deposit_stream.h"
 #include "server/service/grpc_status.h"
 
@@ -19,6 +20,7 @@ grpc::Status DepositService::Session(
     const absl::Status ended = (*entered)->EndWork();
     if (!reply.ok()) return ToGrpc(reply.status());
     if (!stream->Write(*reply)) break;
+    if (reply->has_committed()) NS_KILL_POINT("commit.answered");
     if (!ended.ok()) return ToGrpc(ended);
   }
   return grpc::Status::OK;

@@ -8,6 +8,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "server/store/index_codec.h"
 
@@ -199,7 +200,9 @@ absl::Status ObjectIndex::Write(const VaultId& vault, const IndexBatch& batch,
     NS_RETURN_IF_ERROR(FromRocks(resumed, "resumption"));
     full_.store(false);
   }
+  NS_KILL_POINT("index.before-write");
   const rocksdb::Status status = db_->Write(options, &writes);
+  NS_KILL_POINT("index.written");
   if (status.IsNoSpace()) full_.store(true);
   return FromRocks(status, "write");
 }

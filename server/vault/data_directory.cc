@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "common/base/kill_point.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
@@ -80,8 +81,10 @@ absl::Status DataDirectory::Init(FileSystem& fs, absl::string_view path,
        {ServerPath(path), VaultsPath(path), IndexPath(path)}) {
     NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, directory, kDirectoryMode));
   }
+  NS_KILL_POINT("init.directories-made");
   NS_RETURN_IF_ERROR(
       Registry::Init(fs, ServerPath(path), server, first_admin_key, clock));
+  NS_KILL_POINT("init.registry-made");
   // Last: without it the directory is none.
   return CreateFileDurably(fs, VersionPath(path),
                            AsBytes(absl::StrCat(kDataVersion, "\n")), 0640);
@@ -114,8 +117,11 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenWith(
   NS_RETURN_IF_ERROR(CheckVersion(fs, path));
   NS_ASSIGN_OR_RETURN(data->registry_,
                       Registry::Open(fs, ServerPath(path), clock));
+  NS_KILL_POINT("startup.registry-open");
   NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::Open(IndexPath(path)));
+  NS_KILL_POINT("startup.index-open");
   NS_RETURN_IF_ERROR(data->OpenVaults(report, progress));
+  NS_KILL_POINT("startup.vaults-open");
   return data;
 }
 
@@ -140,6 +146,7 @@ absl::StatusOr<uint64_t> DataDirectory::Rebuild(
                         LockDirectory(fs, path));
     NS_RETURN_IF_ERROR(CheckVersion(fs, path));
     NS_RETURN_IF_ERROR(ObjectIndex::Destroy(IndexPath(path)));
+    NS_KILL_POINT("rebuild.index-removed");
   }
   StartupReport unread;
   StartupReport& found = report != nullptr ? *report : unread;
@@ -147,6 +154,7 @@ absl::StatusOr<uint64_t> DataDirectory::Rebuild(
   NS_ASSIGN_OR_RETURN(
       std::unique_ptr<DataDirectory> data,
       OpenWith(fs, path, clock, DataOptions{}, found, progress));
+  NS_KILL_POINT("rebuild.index-made");
   NS_RETURN_IF_ERROR(data->Close());
   return found.objects_indexed;
 }
@@ -198,7 +206,9 @@ absl::Status DataDirectory::AddVault(const VaultRegistration& vault,
       Vault::Create(fs_, paths, vault, registry_->server_id(),
                     registry_->first_admin_key(), sealed_keyring, clock_);
   if (!absl::IsAlreadyExists(created)) NS_RETURN_IF_ERROR(created);
+  NS_KILL_POINT("vault.made");
   NS_RETURN_IF_ERROR(registry_->AddVault(vault));
+  NS_KILL_POINT("vault.registered");
   StartupReport report;
   return OpenVault(vault, report, {});
 }

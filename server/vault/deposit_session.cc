@@ -1,5 +1,6 @@
 #include "server/vault/deposit_session.h"
 
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
@@ -198,9 +199,12 @@ absl::StatusOr<CommitOutcome> DepositSession::TryCommit(
     return CommitOutcome(Incomplete{.missing = std::move(closure.missing),
                                     .more = closure.more});
   }
-  NS_RETURN_IF_ERROR(StoreManifest(manifest));                     // 1
+  NS_KILL_POINT("commit.closure-held");
+  NS_RETURN_IF_ERROR(StoreManifest(manifest));  // 1
+  NS_KILL_POINT("commit.manifest-stored");
   NS_RETURN_IF_ERROR(store_.Barrier(closure.proved, generation));  // 2 to 4
-  return AppendCommit(manifest, generation);                       // 5
+  NS_KILL_POINT("commit.barrier-passed");
+  return AppendCommit(manifest, generation);  // 5
 }
 
 // After the closure held, so that a refused commit leaves no manifest behind.
@@ -233,6 +237,7 @@ absl::StatusOr<CommitOutcome> DepositSession::AppendCommit(
         return std::vector<VaultRecord>{
             CommitRecord(manifest, sequence, now_ns)};
       }));
+  NS_KILL_POINT("commit.recorded");
   return *std::move(outcome);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/crypto/random.h"
 #include "server/vault/vault_records.h"
@@ -185,10 +186,13 @@ absl::Status ObjectStore::BarrierLocked(std::span<const IndexEntry> proved,
     absl::MutexLock lock(&mutex_);
     puts = puts_;
   }
+  NS_KILL_POINT("commit.before-sync");
   SyncPacks();
+  NS_KILL_POINT("commit.after-sync");
   NS_RETURN_IF_ERROR(BuryDeadPacks());
   if (journal_.generation() != generation) return GenerationChanged();
   NS_RETURN_IF_ERROR(WriteIndex(proved));
+  NS_KILL_POINT("commit.indexed");
   durable_puts_ = puts;
   // A pack that cannot be finished now is as durable as before and is tried
   // again at the next barrier.
@@ -319,6 +323,7 @@ absl::Status ObjectStore::Seal(const PackWriter& writer) {
   NS_RETURN_IF_ERROR(journal_.Update([&](const VaultState&, int64_t) {
     return std::vector<VaultRecord>{SealedRecord(sealed)};
   }));
+  NS_KILL_POINT("seal.recorded");
   Forget(writer);
   return absl::OkStatus();
 }
@@ -335,6 +340,7 @@ void ObjectStore::Forget(const PackWriter& writer) {
 absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
                                      absl::string_view reason) {
   absl::MutexLock lock(&sync_mutex_);
+  NS_KILL_POINT("quarantine.before-record");
   return journal_.Update([&](const VaultState& state, int64_t) {
     std::vector<VaultRecord> records;
     if (state.IsQuarantined(entry.domain_number, entry.id,
@@ -360,6 +366,7 @@ absl::Status ObjectStore::SealAll() {
       if (*open != nullptr) rolled_.push_back(std::move(*open));
     }
   }
+  NS_KILL_POINT("shutdown.sealing");
   NS_RETURN_IF_ERROR(BarrierLocked({}, journal_.generation()));
   return SealEndedPacks();
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "server/pack/seal.h"
 #include "server/vault/pack_listing.h"
@@ -37,6 +38,7 @@ class Recovery {
     NS_ASSIGN_OR_RETURN(packs_, ListPacks(fs_, paths_));
     NS_RETURN_IF_ERROR(BeginRebuild());
     NS_RETURN_IF_ERROR(FinishPacks());
+    NS_KILL_POINT("recovery.packs-finished");
     NS_RETURN_IF_ERROR(LosePacks());
     return rebuild_ ? EndRebuild() : CatchUp();
   }
@@ -63,6 +65,7 @@ class Recovery {
                index_state_.journal_records > journal_.records();
     if (!rebuild_) return absl::OkStatus();
     NS_RETURN_IF_ERROR(index_.Erase(vault_.id));
+    NS_KILL_POINT("recovery.index-erased");
     index_state_ = {};
     if (packs_.empty() && States().empty()) return absl::OkStatus();
     report_.notes.push_back(
@@ -101,6 +104,7 @@ class Recovery {
     const std::string path = PackPath(paths_, pack, place);
     NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForWrite(path));
     NS_RETURN_IF_ERROR(file->SyncData());
+    NS_KILL_POINT("recovery.pack-synced");
     file->DropCache();
     const uint64_t limit = state != nullptr && state->dead
                                ? state->synced_length
@@ -119,6 +123,7 @@ class Recovery {
 
   // Nothing in it was ever promised. The file stays for the sweeper.
   absl::Status Abandon(const PackId& pack) {
+    NS_KILL_POINT("recovery.before-abandon");
     return journal_.Update([&](const VaultState&, int64_t) {
       return std::vector<VaultRecord>{
           DeadRecord(pack, 0, "no whole object in it")};
@@ -134,7 +139,9 @@ class Recovery {
       NS_ASSIGN_OR_RETURN(loss, DropFromIndex(pack, contents.entries));
     }
     NS_RETURN_IF_ERROR(IndexPack(pack, contents));
+    NS_KILL_POINT("recovery.pack-indexed");
     NS_ASSIGN_OR_RETURN(SealedPack sealed, Finish(pack, contents));
+    NS_KILL_POINT("recovery.pack-sealed");
     NoteManifests(contents);
     ++report_.packs_recovered;
     report_.objects_recovered += contents.entries.size();
@@ -213,8 +220,10 @@ class Recovery {
                     const PackContents& rest, absl::string_view reason) {
     report_.clean = false;
     NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is lost"));
+    NS_KILL_POINT("recovery.loss-raised");
     NS_ASSIGN_OR_RETURN(Loss loss, DropFromIndex(pack, rest.entries));
     NS_RETURN_IF_ERROR(MarkIndexed(pack, rest.length));
+    NS_KILL_POINT("recovery.loss-dropped");
     Report(pack, state, loss, reason);
     return journal_.Update([&](const VaultState&, int64_t) {
       return std::vector<VaultRecord>{LostRecord(pack, rest.length, reason)};
@@ -294,6 +303,7 @@ class Recovery {
       if (!raised) {
         NS_RETURN_IF_ERROR(
             RaiseGeneration(journal_, "the object index was behind"));
+        NS_KILL_POINT("recovery.behind-raised");
         raised = true;
       }
       NS_RETURN_IF_ERROR(Reindex(pack, state));
@@ -312,6 +322,7 @@ class Recovery {
                                                  PackPlace::kSealed, &state));
     }
     NS_RETURN_IF_ERROR(DropFromIndex(pack, contents.entries).status());
+    NS_KILL_POINT("recovery.behind-dropped");
     index_state_.indexed_lengths[pack] = 0;
     NS_RETURN_IF_ERROR(IndexPack(pack, contents));
     report_.objects_indexed += contents.entries.size();

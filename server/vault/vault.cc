@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
@@ -28,6 +29,7 @@ absl::Status Vault::Create(FileSystem& fs, const VaultPaths& paths,
        {paths.open, paths.sealed, paths.removed}) {
     NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, directory, kDirectoryMode));
   }
+  NS_KILL_POINT("vault.directories-made");
   return VaultJournal::Create(fs, paths.journal, vault, server, admin_key,
                               sealed_keyring, clock);
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "server/vault/pack_listing.h"
 #include "server/vault/snapshot_names.h"
@@ -63,6 +64,7 @@ class Indexing {
  private:
   absl::Status Flush(bool sync) {
     NS_RETURN_IF_ERROR(index_.Write(vault_, batch_, sync));
+    NS_KILL_POINT("rebuild.batch-written");
     batch_ = {};
     if (progress_) progress_(objects_);
     return absl::OkStatus();
