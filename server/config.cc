@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "server/pack/format.h"
 
 namespace nightsafe {
 namespace {
@@ -22,9 +23,11 @@ Setter Text(std::string ServerConfig::*field) {
   };
 }
 
-absl::Status SetBytes(const std::string& value, ServerConfig& config) {
-  if (absl::SimpleAtoi(value, &config.reserve_bytes)) return absl::OkStatus();
-  return absl::InvalidArgumentError("a number of bytes is needed");
+Setter Bytes(uint64_t ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) {
+    if (absl::SimpleAtoi(value, &(config.*field))) return absl::OkStatus();
+    return absl::InvalidArgumentError("a number of bytes is needed");
+  };
 }
 absl::Status SetShare(const std::string& value, ServerConfig& config) {
   if (absl::SimpleAtod(value, &config.reserve_share)) return absl::OkStatus();
@@ -51,8 +54,9 @@ const std::map<std::string, Setter>& Setters() {
       {"admin_socket", Text(&ServerConfig::admin_socket)},
       {"address", Text(&ServerConfig::address)},
       {"enrol_address", Text(&ServerConfig::enrol_address)},
-      {"reserve_bytes", SetBytes},
+      {"reserve_bytes", Bytes(&ServerConfig::reserve_bytes)},
       {"reserve_share", SetShare},
+      {"pack_bytes", Bytes(&ServerConfig::pack_bytes)},
       {"idle_timeout_seconds", SetIdle},
       {"max_threads", SetThreads},
   };
@@ -130,6 +134,12 @@ absl::Status CheckConfig(const ServerConfig& config) {
                                                    config.reserve_share,
                                                    ", allowed are 0 to 0.9"));
   }
+  if (config.pack_bytes < kMinConfiguredPackBytes ||
+      config.pack_bytes > kMaxPackBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"pack_bytes\" is ", config.pack_bytes, ", allowed are ",
+                     kMinConfiguredPackBytes, " to ", kMaxPackBytes));
+  }
   if (config.idle_timeout < absl::Seconds(1)) {
     return absl::InvalidArgumentError(
         "\"idle_timeout_seconds\" must be at least 1");
@@ -183,6 +193,8 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# New data is refused while less than this is free: bytes, and share"
       "\n# of the file system; the larger counts.\nreserve_bytes: ",
       config.reserve_bytes, "\nreserve_share: ", config.reserve_share,
+      "\n# Size at which a pack of data is finished.\npack_bytes: ",
+      config.pack_bytes,
       "\n# A backup that sends nothing for this long is ended; it may go on"
       "\n# later.\nidle_timeout_seconds: ",
       absl::ToInt64Seconds(config.idle_timeout),

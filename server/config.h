@@ -24,6 +24,9 @@ struct ServerConfig {
   // Deposits are refused while less than this is free: max of both.
   uint64_t reserve_bytes = uint64_t{2} << 30;
   double reserve_share = 0.03;
+  // A pack of data is finished before it would pass this; one of nodes, a
+  // quarter of it.
+  uint64_t pack_bytes = 256 << 20;
   // A deposit stream without a message for this long is ended.
   absl::Duration idle_timeout = absl::Minutes(10);
   // Of one listener.
@@ -31,6 +34,8 @@ struct ServerConfig {
 };
 
 inline constexpr absl::string_view kConfigFile = "nightsafed.yaml";
+
+inline constexpr uint64_t kMinConfiguredPackBytes = 1 << 20;
 
 // INVALID_ARGUMENT names the key, what was found and what is allowed; unknown
 // keys are errors too.

@@ -109,6 +109,8 @@ absl::Status Server::Parts::Open(FileSystem& fs, const Clock& clock,
   DataOptions options;
   options.reserve_bytes = config.reserve_bytes;
   options.reserve_share = config.reserve_share;
+  options.data_pack_bytes = config.pack_bytes;
+  options.node_pack_bytes = config.pack_bytes / 4;
   NS_ASSIGN_OR_RETURN(data,
                       DataDirectory::Open(fs, path, clock, options, report));
   NS_ASSIGN_OR_RETURN(authority,

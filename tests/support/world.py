@@ -107,9 +107,9 @@ class Machine:
 
 
 class World:
-    def __init__(self, directory=None):
+    def __init__(self, directory=None, data=None):
         self.directory = tempfile.mkdtemp(prefix="nightsafe-", dir=directory)
-        self.data = os.path.join(self.directory, "server")
+        self.data = data or os.path.join(self.directory, "server")
         self.admin_directory = os.path.join(self.directory, "admin")
         self.admin_socket = os.path.join(self.data, "admin", "admin.sock")
         self.port = free_port()
@@ -169,6 +169,18 @@ class World:
                   "--enrol-listen", f"127.0.0.1:{self.enrol_port}",
                   "--metrics-listen", f"127.0.0.1:{self.metrics_port}"])
         self.recovery_key = os.path.join(self.admin_directory, "recovery.key")
+        return self
+
+    def configure(self, **settings):
+        """Changes nightsafed.yaml; counts from the next start on."""
+        path = os.path.join(self.data, "nightsafed.yaml")
+        with open(path) as file:
+            text = file.read()
+        for key, value in settings.items():
+            text, count = re.subn(rf"(?m)^{key}: .*$", f"{key}: {value}", text)
+            check(count == 1, f"no setting {key} in {path}")
+        with open(path, "w") as out:
+            out.write(text)
         return self
 
     def start_server(self, *arguments, wait=True):

@@ -15,6 +15,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.enrol_address = "backup.example:7481";
   config.reserve_bytes = 5;
   config.reserve_share = 0.25;
+  config.pack_bytes = 2 << 20;
   config.idle_timeout = absl::Seconds(7);
   config.max_threads = 33;
   auto read = ParseConfig(FormatConfig(config));
@@ -27,6 +28,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->enrol_address, config.enrol_address);
   EXPECT_EQ(read->reserve_bytes, 5u);
   EXPECT_EQ(read->reserve_share, 0.25);
+  EXPECT_EQ(read->pack_bytes, 2u << 20);
   EXPECT_EQ(read->idle_timeout, absl::Seconds(7));
   EXPECT_EQ(read->max_threads, 33);
 }
@@ -51,6 +53,8 @@ TEST(ServerConfig, ErrorsNameTheKey) {
       {"reserve_bytes: -1", "reserve_bytes"},
       {"reserve_share: 2", "reserve_share"},
       {"reserve_share: nan", "reserve_share"},
+      {"pack_bytes: 1000", "pack_bytes"},
+      {"pack_bytes: 2000000000", "pack_bytes"},
       {"idle_timeout_seconds: 0", "idle_timeout_seconds"},
       {"max_threads: 1", "max_threads"},
       {"- list", "map"},
