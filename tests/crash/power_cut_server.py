@@ -123,13 +123,14 @@ def wait_for_end(attempts, count):
 
 def play_round(number, moment, sources, ledger, cuts):
     for source in sources:
+        source.rng = cuts.rng
         source.change()
     attempts = [ledger.start(s.host, s.root) for s in sources]
     try:
         cuts.at(moment, attempts)
     finally:
-        for attempt in attempts:  # a server that is down: they give up
-            if attempt.running() and not cuts.rng.randrange(2):
+        for attempt in attempts:  # others connect again and go on
+            if attempt.running() and cuts.rng.randrange(2):
                 attempt.process.kill()
     ledger.recover()
     for source, attempt in zip(sources, attempts):
@@ -156,12 +157,15 @@ def main():
         world.configure(reserve_bytes=0, reserve_share=0, pack_bytes=4 << 20)
         world.start_server()
         sources = [Source(world, name, rng) for name in ("web1", "web2")]
-        ledger = Ledger(world, world.reader(), rng)
+        ledger = Ledger(world, world.reader(quick=True), rng)
         cuts = Cuts(world, disk, rng)
         number = 0
         try:
             while number < rounds:
-                moment = MOMENTS[rng.randrange(len(MOMENTS))]
+                # What is planned for a round does not depend on how long
+                # earlier ones took.
+                cuts.rng = random.Random(f"{seed}/{number}")
+                moment = cuts.rng.choice(MOMENTS)
                 play_round(number, moment, sources, ledger, cuts)
                 number += 1
                 cuts.counts["at " + moment] += 1

@@ -12,7 +12,7 @@ server still has it after a fault.
 
 A check script runs its backups through `start` and `backup`:
 
-    ledger = Ledger(world, world.reader(), rng)
+    ledger = Ledger(world, world.reader(quick=True), rng)
     attempt = ledger.start(host, root)  # the agent runs
     ...                                 # the fault
     attempt.wait()                      # whether it was acknowledged

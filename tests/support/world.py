@@ -28,7 +28,8 @@ def repository():
 def program(name):
     build = os.environ.get(
         "NIGHTSAFE_BIN", os.path.join(repository(), "build", "release"))
-    folder = "server" if name == "nightsafed" else "client"
+    folder = {"nightsafed": "server",
+              "plain_read_key": "tests/support"}.get(name, "client")
     return os.path.join(build, folder, name)
 
 
@@ -244,14 +245,16 @@ class World:
     def host(self, name, *arguments):
         return self.enrol(name, *arguments)
 
-    def reader(self, name="operator"):
+    def reader(self, name="operator", quick=False):
+        """`quick`: without a passphrase, whose hash costs half a second and
+        256 MiB at each restore."""
         machine = self.enrol(name, reader=True)
-        machine.run("key", "derive", "read",
-                    os.path.join(machine.environment["NIGHTSAFE_CONFIG_DIR"],
-                                 "read.key"),
+        machine.run("key", "derive", "read", machine.path("read.key"),
                     "--vault-file",
                     os.path.join(self.admin_directory, "main.vault"),
                     "--recovery", self.recovery_key)
+        if quick:
+            self.run([program("plain_read_key"), machine.path("read.key")])
         return machine
 
     def snapshots(self, *arguments):
