@@ -29,7 +29,8 @@ def program(name):
     build = os.environ.get(
         "NIGHTSAFE_BIN", os.path.join(repository(), "build", "release"))
     folder = {"nightsafed": "server",
-              "plain_read_key": "tests/support"}.get(name, "client")
+              "plain_read_key": "tests/support",
+              "no_sync.so": "tests/support"}.get(name, "client")
     return os.path.join(build, folder, name)
 
 
