@@ -17,6 +17,12 @@ if(NIGHTSAFE_SANITIZE)
                       -fno-sanitize-recover=all -fno-omit-frame-pointer
                       -D_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=${NIGHTSAFE_SANITIZE})
+  # As a shared library GCC's libubsan does not know log_path and exitcode.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
+     NIGHTSAFE_SANITIZE MATCHES "undefined")
+    add_link_options(-static-libubsan)
+  endif()
+  set(NIGHTSAFE_TEST_LAUNCHER ${CMAKE_SOURCE_DIR}/tests/dev/sanitized)
 endif()
 if(NIGHTSAFE_HARDEN)
   add_compile_options(-D_GLIBCXX_ASSERTIONS -D_FORTIFY_SOURCE=2

@@ -19,6 +19,25 @@ function(nightsafe_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} nightsafe_flags)
 endfunction()
 
+#   nightsafe_add_test(rescue TIMEOUT 600 COMMAND rescue.py --count 3)
+# Every test is added here, so that in a sanitized build it runs below the
+# launcher that finds what the sanitizers have to say (and has more time).
+function(nightsafe_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT" "COMMAND")
+  list(POP_FRONT ARG_COMMAND program)
+  if(TARGET ${program})
+    set(program $<TARGET_FILE:${program}>)
+  endif()
+  add_test(NAME ${name}
+           COMMAND ${NIGHTSAFE_TEST_LAUNCHER} ${program} ${ARG_COMMAND})
+  if(ARG_TIMEOUT)
+    if(NIGHTSAFE_SANITIZE)
+      math(EXPR ARG_TIMEOUT "4 * ${ARG_TIMEOUT}")
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  endif()
+endfunction()
+
 #   nightsafe_test(cursor_test SOURCES cursor_test.cc DEPS common_base)
 # A program without a test case fails.
 function(nightsafe_test name)
@@ -29,8 +48,8 @@ function(nightsafe_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main
                                         nightsafe_flags)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+  nightsafe_add_test(${name} TIMEOUT ${ARG_TIMEOUT} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES
     FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran")
 endfunction()
 
@@ -52,13 +71,13 @@ function(nightsafe_fuzz name)
   target_link_libraries(${program} PRIVATE nightsafe_fuzz_driver)
   set(run $<TARGET_FILE:${program}> --runs=20000 --seconds=30 ${corpus})
   if(ARG_MUST_CRASH)
-    add_test(NAME fuzz_${name} COMMAND sh -c "! \"$@\" 2>&1" sh ${run})
+    nightsafe_add_test(fuzz_${name} TIMEOUT 300
+      COMMAND sh -c "! \"$@\" 2>&1" sh ${run})
     set_tests_properties(fuzz_${name} PROPERTIES
       PASS_REGULAR_EXPRESSION "input crashes the target")
   else()
-    add_test(NAME fuzz_${name} COMMAND ${run})
+    nightsafe_add_test(fuzz_${name} TIMEOUT 300 COMMAND ${run})
   endif()
-  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300)
 endfunction()
 
 #   nightsafe_proto(proto_format FILES a.proto DEPS ... [GRPC])
@@ -84,6 +103,11 @@ function(nightsafe_proto name)
       DEPENDS ${root}/${file} VERBATIM)
     list(APPEND generated ${outputs})
   endforeach()
+  add_custom_target(${name}_generated DEPENDS ${generated})
+  if(NOT TARGET nightsafe_generated)
+    add_custom_target(nightsafe_generated)
+  endif()
+  add_dependencies(nightsafe_generated ${name}_generated)
   add_library(${name} STATIC ${generated})
   target_include_directories(${name} SYSTEM PUBLIC ${out})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})

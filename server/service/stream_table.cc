@@ -43,6 +43,7 @@ absl::StatusOr<std::unique_ptr<StreamTable::Stream>> StreamTable::Enter(
   std::unique_ptr<Stream> stream(
       new Stream(*this, context, std::move(principal)));
   absl::MutexLock lock(&mutex_);
+  stream->AssertLocked();
   if (stopping_) {
     // Not in the list yet: its destructor must find nothing to remove.
     stream->ended_ = Stopping();
@@ -68,6 +69,7 @@ void StreamTable::Stop() {
   absl::MutexLock lock(&mutex_);
   stopping_ = true;
   for (Stream* stream : streams_) {
+    stream->AssertLocked();
     if (!stream->working_) stream->End(Stopping());
   }
 }
@@ -88,6 +90,7 @@ void StreamTable::Supervise() {
 
 void StreamTable::EndIdle(absl::Time now) {
   for (Stream* stream : streams_) {
+    stream->AssertLocked();
     if (stream->working_ || now - stream->last_message_ < limits_.idle) {
       continue;
     }
@@ -104,6 +107,7 @@ void StreamTable::EndRevoked() {
   if (revocations == revocations_seen_) return;
   revocations_seen_ = revocations;
   for (Stream* stream : streams_) {
+    stream->AssertLocked();
     const auto principal = authorizer_->Identify(*stream->connection_);
     if (!principal.ok()) stream->End(principal.status());
   }
@@ -114,10 +118,21 @@ StreamTable::Stream::~Stream() {
   table_.streams_.remove(this);
 }
 
-bool StreamTable::Stream::SameSessionAs(const Stream& other) const {
-  return claimed_ && other.claimed_ && session_ == other.session_ &&
+bool StreamTable::Stream::Supersedes(const Stream& other) const {
+  other.AssertLocked();
+  return &other != this && claimed_ && other.claimed_ &&
+         session_ == other.session_ &&
          principal_.vault == other.principal_.vault &&
          principal_.name == other.principal_.name;
+}
+
+// Of two that claim at once, the later has ended the earlier.
+bool StreamTable::Stream::ClaimIsDecided() const {
+  if (!ended_.ok()) return true;
+  for (const Stream* other : table_.streams_) {
+    if (Supersedes(*other)) return false;
+  }
+  return true;
 }
 
 absl::Status StreamTable::Stream::Claim(const SessionId& session) {
@@ -125,21 +140,14 @@ absl::Status StreamTable::Stream::Claim(const SessionId& session) {
   if (!ended_.ok()) return ended_;
   session_ = session;
   claimed_ = true;
-  const auto is_older = [this](const Stream* other) {
-    return other != this && SameSessionAs(*other);
-  };
   for (Stream* other : table_.streams_) {
-    if (is_older(other)) {
+    other->AssertLocked();
+    if (Supersedes(*other)) {
       other->End(absl::AbortedError("superseded by a newer stream"));
     }
   }
-  // Of two that claim at once, the later has ended the earlier.
-  const auto let_go = [this, &is_older]() {
-    return !ended_.ok() || std::none_of(table_.streams_.begin(),
-                                        table_.streams_.end(), is_older);
-  };
-  if (!table_.mutex_.AwaitWithTimeout(absl::Condition(&let_go),
-                                      kTakeoverWait)) {
+  if (!table_.mutex_.AwaitWithTimeout(
+          absl::Condition(this, &Stream::ClaimIsDecided), kTakeoverWait)) {
     return absl::UnavailableError(
         "an older stream of this session still works; try again soon");
   }

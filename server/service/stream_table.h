@@ -66,20 +66,26 @@ class StreamTable {
           context_(context),
           connection_(context.auth_context()),
           principal_(std::move(principal)) {}
-    bool SameSessionAs(const Stream& other) const;
+    bool Supersedes(const Stream& other) const
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(table_.mutex_);
+    bool ClaimIsDecided() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(table_.mutex_);
     // Ends the call now with `why`, unless it was ended before.
-    void End(const absl::Status& why);
+    void End(const absl::Status& why)
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(table_.mutex_);
+    // All streams of a table share its mutex, which the analysis cannot know.
+    void AssertLocked() const ABSL_ASSERT_EXCLUSIVE_LOCK(table_.mutex_) {
+      table_.mutex_.AssertHeld();
+    }
 
     StreamTable& table_;
     grpc::ServerContext& context_;
     const std::shared_ptr<const grpc::AuthContext> connection_;
     const Principal principal_;
-    // Below: guarded by the table's mutex.
-    SessionId session_;
-    bool claimed_ = false;
-    bool working_ = false;
-    absl::Time last_message_;
-    absl::Status ended_;
+    SessionId session_ ABSL_GUARDED_BY(table_.mutex_);
+    bool claimed_ ABSL_GUARDED_BY(table_.mutex_) = false;
+    bool working_ ABSL_GUARDED_BY(table_.mutex_) = false;
+    absl::Time last_message_ ABSL_GUARDED_BY(table_.mutex_);
+    absl::Status ended_ ABSL_GUARDED_BY(table_.mutex_);
   };
 
   // PERMISSION_DENIED, or RESOURCE_EXHAUSTED past streams_per_host.
