@@ -26,7 +26,6 @@ TEXT (/packs/, /journal/ ...) are left out, and passing all rounds is a failure.
 import collections
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,31 +34,11 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from ledger import Ledger, bound_in_words
 from loop_disk import LoopDisk, skip_unless_possible
-from world import World, argument, check, make_tree, program, \
-    seed_from_arguments
+from source import Source
+from world import World, argument, check, program, seed_from_arguments
 
 MOMENTS = (["load"] * 8 + ["ack"] * 5 + ["idle"] + ["start"] * 3
            + ["rebuild"] + ["stop"])
-KEPT_ROUNDS = 3  # so long a folder stays in its tree
-
-
-class Source:
-    """A host with a tree that changes."""
-
-    def __init__(self, world, name, rng):
-        self.host = world.host(name)
-        self.rng = rng
-        self.root = os.path.join(world.directory, "tree-" + name)
-        self.serial = 0
-        make_tree(self.root, rng, files=40, big=1)
-
-    def change(self):
-        self.serial += 1
-        make_tree(os.path.join(self.root, f"round{self.serial}"), self.rng,
-                  files=12, big=self.rng.randrange(3))
-        shutil.rmtree(os.path.join(self.root,
-                                   f"round{self.serial - KEPT_ROUNDS}"),
-                      ignore_errors=True)
 
 
 class Cuts:
