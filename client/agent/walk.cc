@@ -198,17 +198,19 @@ class Walker {
       Problem(parent.path, name, ENAMETOOLONG, "contents left out");
       return absl::OkStatus();
     }
-    struct statx stat;
-    if (StatAt(parent.directory.get(), name.c_str(), &stat) == 0 &&
-        DeviceOf(stat) != parent.device &&
-        pseudo_.Contains(stat.stx_dev_major, stat.stx_dev_minor, -1)) {
-      return absl::OkStatus();
-    }
     if (parent.node != nullptr) {
       const RootNode& node = parent.node->children.at(name);
       level.node = node.is_root ? nullptr : &node;
     }
-    level.directory = level.node == nullptr
+    // What lies on the way to a root is passed, whatever it is.
+    const bool taken = level.node == nullptr;
+    struct statx stat;
+    if (taken && StatAt(parent.directory.get(), name.c_str(), &stat) == 0 &&
+        DeviceOf(stat) != parent.device &&
+        pseudo_.Contains(stat.stx_dev_major, stat.stx_dev_minor, -1)) {
+      return absl::OkStatus();
+    }
+    level.directory = taken
                           ? OpenDirectory(parent.directory.get(), name.c_str())
                           : OpenAncestor(parent.directory.get(), name.c_str());
     if (!level.directory.open() ||
@@ -218,7 +220,7 @@ class Walker {
     }
     level.device = DeviceOf(stat);
     level.inode = stat.stx_ino;
-    if (level.device != parent.device &&
+    if (taken && level.device != parent.device &&
         pseudo_.Contains(stat.stx_dev_major, stat.stx_dev_minor,
                          level.directory.get())) {
       return absl::OkStatus();

@@ -138,6 +138,12 @@ TEST(Walk, LeavesOutContentsOfPseudoFileSystems) {
   EXPECT_EQ(seen.size(), 2u);  // "/" and "/proc"
 }
 
+TEST(Walk, PassesAPseudoFileSystemOnTheWayToARoot) {
+  if (!fs::exists("/sys/kernel")) GTEST_SKIP() << "/sys is not mounted";
+  EXPECT_FALSE(
+      PathsBelow(WalkAll({{"/sys/kernel"}, ""}), "/sys/kernel").empty());
+}
+
 TEST(ResolveRoots, ResolvesParentsAndDropsNestedOnes) {
   TemporaryDirectory directory;
   fs::create_directories(directory.Path("real/inner"));
