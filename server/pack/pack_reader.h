@@ -13,11 +13,10 @@ namespace nightsafe {
 // Thread-safe; reads may run concurrently with a writer of the same pack.
 class PackReader {
  public:
-  // NOT_FOUND, UNAVAILABLE; DATA_LOSS: its header is damaged, or of another
-  // pack or vault.
+  // NOT_FOUND, UNAVAILABLE. The pack's header is not looked at: an object is
+  // proved by its id, and must not be lost with the header.
   static absl::StatusOr<std::unique_ptr<PackReader>> Open(
-      FileSystem& fs, absl::string_view path, const VaultId& vault,
-      const PackId& pack);
+      FileSystem& fs, absl::string_view path);
 
   // The bytes as stored: whether they are the object is for the caller to see
   // from their hash. DATA_LOSS: the file ends before. UNAVAILABLE: cannot be
@@ -27,15 +26,12 @@ class PackReader {
 
   // So that the next reads come from the disk.
   void DropCache() const { file_->DropCache(); }
-  const PackIdentity& identity() const { return identity_; }
   const File& file() const { return *file_; }
 
  private:
-  PackReader(std::unique_ptr<File> file, const PackIdentity& identity,
-             absl::string_view path);
+  PackReader(std::unique_ptr<File> file, absl::string_view path);
 
   const std::unique_ptr<File> file_;
-  const PackIdentity identity_;
   const std::string path_;
 };
 

@@ -42,7 +42,7 @@ ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
       index_(index),
       journal_(journal),
       options_(options),
-      readers_(fs, paths, vault),
+      readers_(fs, paths),
       space_(fs, paths.open, options.reserve_bytes, options.reserve_share) {}
 
 ObjectStore::~ObjectStore() = default;

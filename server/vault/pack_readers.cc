@@ -65,7 +65,7 @@ absl::StatusOr<std::shared_ptr<PackReader>> PackReaders::OpenFile(
        {paths_.SealedPack(pack), paths_.OpenPack(pack),
         paths_.SealedPack(pack)}) {
     absl::StatusOr<std::unique_ptr<PackReader>> reader =
-        PackReader::Open(fs_, path, vault_, pack);
+        PackReader::Open(fs_, path);
     if (reader.ok()) return std::shared_ptr<PackReader>(*std::move(reader));
     status = reader.status();
     if (!absl::IsNotFound(status)) return status;

@@ -19,8 +19,8 @@ namespace nightsafe {
 // Thread-safe; no I/O under its lock.
 class PackReaders {
  public:
-  PackReaders(FileSystem& fs, const VaultPaths& paths, const VaultId& vault)
-      : fs_(fs), paths_(paths), vault_(vault) {}
+  PackReaders(FileSystem& fs, const VaultPaths& paths)
+      : fs_(fs), paths_(paths) {}
 
   // The object's bytes, whose hash was compared with `id`. UNAVAILABLE: cannot
   // be read now. DATA_LOSS: what is stored is wrong, also when read past the
@@ -38,7 +38,6 @@ class PackReaders {
 
   FileSystem& fs_;
   const VaultPaths paths_;
-  const VaultId vault_;
   absl::Mutex mutex_;
   absl::flat_hash_map<PackId, Slot> slots_ ABSL_GUARDED_BY(mutex_);
   std::list<PackId> by_use_ ABSL_GUARDED_BY(mutex_);  // latest first

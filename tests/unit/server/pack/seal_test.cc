@@ -30,8 +30,7 @@ TEST_F(SealTest, MovesThePackBesideItsTable) {
       ReadToc(fs_, Sealed(), identity_.vault, identity_.pack).value();
   EXPECT_EQ(read.toc, toc);
   EXPECT_EQ(read.toc_hash, sealed.toc_hash);
-  auto reader =
-      PackReader::Open(fs_, SealedPath(), identity_.vault, identity_.pack);
+  auto reader = PackReader::Open(fs_, SealedPath());
   ASSERT_TRUE(reader.ok());
   EXPECT_EQ((*reader)
                 ->ReadObject(toc.entries[1].offset, toc.entries[1].length)
