@@ -1,5 +1,6 @@
 #include "client/cli/reading_session.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -19,6 +20,8 @@ namespace nightsafe {
 namespace {
 
 constexpr size_t kMaxKeyFileBytes = 1 << 20;
+// About two minutes: a server that is started again may have to recover first.
+constexpr int kMaxRetries = 8;
 
 absl::StatusOr<VaultName> ChooseVault(const std::vector<VaultName>& vaults,
                                       const std::string& wanted) {
@@ -204,7 +207,17 @@ ObjectSource ReadingSession::ObjectsOf(const Snapshot& snapshot) const {
        domain = snapshot.domain_number](const std::vector<ObjectId>& ids,
                                         const ObjectTake& take) {
         return client->FetchObjects(vault, domain, ids, take);
-      });
+      },
+      {.max_retries = kMaxRetries,
+       .on_wait = [said = std::make_shared<std::atomic<int64_t>>(0)](
+                      const absl::Status& why, absl::Duration wait) {
+         // Several requests break with one connection.
+         const int64_t now = absl::ToUnixSeconds(absl::Now());
+         if (now - said->exchange(now) <= 1) return;
+         std::fprintf(stderr, "%s; trying again in %s\n",
+                      std::string(why.message()).c_str(),
+                      ShowDuration(wait).c_str());
+       }});
 }
 
 absl::StatusOr<ChosenSnapshot> ChooseSnapshot(const ClientOptions& client,

@@ -23,6 +23,7 @@ FetchPool::FetchPool(const ObjectSource& objects, size_t threads)
 }
 
 FetchPool::~FetchPool() {
+  stop_.Notify();
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
@@ -60,7 +61,7 @@ void FetchPool::Fetch(const Batch& batch) const {
   for (const std::shared_ptr<PendingObject>& object : batch) {
     refs.push_back(object->ref);
   }
-  auto fetched = objects_.Fetch(ObjectKind::kData, refs);
+  auto fetched = objects_.Fetch(ObjectKind::kData, refs, &stop_);
   if (!fetched.ok()) return Fail(batch, fetched.status());
   for (size_t i = 0; i < batch.size(); ++i) {
     absl::StatusOr<OpenedObject>& opened = (*fetched)[i];

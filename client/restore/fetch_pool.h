@@ -30,8 +30,8 @@ struct PendingObject {
 class FetchPool {
  public:
   FetchPool(const ObjectSource& objects, size_t threads);
-  // Waits for requests that were begun; those not begun are answered with
-  // CANCELLED.
+  // Waits for requests that were begun, but not for their next try; those not
+  // begun are answered with CANCELLED.
   ~FetchPool();
 
   // Fetches the batch (unique ids) with one request, some time.
@@ -43,6 +43,7 @@ class FetchPool {
   void Fetch(const Batch& batch) const;
 
   const ObjectSource& objects_;
+  absl::Notification stop_;
   absl::Mutex mutex_;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -16,8 +16,9 @@ constexpr size_t kReadAheadBytes = 4 << 20;  // plain, one request
 
 }  // namespace
 
-NodeSource::NodeSource(const ObjectSource& objects, const ObjectRef& root)
-    : objects_(objects), root_(root), cache_(kCacheBytes) {}
+NodeSource::NodeSource(const ObjectSource& objects, const ObjectRef& root,
+                       const absl::Notification* stop)
+    : objects_(objects), root_(root), stop_(stop), cache_(kCacheBytes) {}
 
 std::optional<NodeSource::Relation> NodeSource::Find(
     const ObjectRef& ref) const {
@@ -93,7 +94,8 @@ absl::Status NodeSource::FetchWithSiblings(const ObjectRef& ref) {
       if (!known) wanted.push_back(next);
     }
   }
-  NS_ASSIGN_OR_RETURN(auto opened, objects_.Fetch(ObjectKind::kNode, wanted));
+  NS_ASSIGN_OR_RETURN(auto opened,
+                      objects_.Fetch(ObjectKind::kNode, wanted, stop_));
   // The one asked for last, so that it is not the one pushed out.
   for (size_t i = wanted.size(); i-- > 0;) {
     cache_.Put(wanted[i].id, std::move(opened[i]),

@@ -27,7 +27,9 @@ struct LostNode {
 // Not thread-safe. Borrows `objects`.
 class NodeSource {
  public:
-  NodeSource(const ObjectSource& objects, const ObjectRef& root);
+  // `stop` as ObjectSource::Fetch has it.
+  NodeSource(const ObjectSource& objects, const ObjectRef& root,
+             const absl::Notification* stop = nullptr);
 
   // To be used as the cursor's NodeFetch. Leaves next to the one asked for come
   // with the same request.
@@ -66,6 +68,7 @@ class NodeSource {
 
   const ObjectSource& objects_;
   const ObjectRef root_;
+  const absl::Notification* const stop_;
   LruCache<absl::StatusOr<OpenedObject>> cache_;
   std::map<uint32_t, Family> families_;  // by level of the parent
   std::optional<LostNode> last_;         // the tree node last asked for

@@ -1,8 +1,12 @@
 #include "client/restore/object_source.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -36,43 +40,96 @@ absl::StatusOr<OpenedObject> Open(Opener& opener, ObjectKind kind,
 
 }  // namespace
 
-absl::StatusOr<std::vector<absl::StatusOr<OpenedObject>>> ObjectSource::Fetch(
-    ObjectKind kind, const std::vector<ObjectRef>& refs) const {
-  std::vector<ObjectId> ids;
-  std::vector<absl::StatusOr<OpenedObject>> results;
-  absl::flat_hash_map<ObjectId, size_t> places;
-  for (const ObjectRef& ref : refs) {
-    places.emplace(ref.id, ids.size());
-    ids.push_back(ref.id);
-    results.emplace_back(absl::DataLossError(
-        absl::StrCat("the server did not send object ", ref.id.Hex())));
-  }
-  Opener opener;
-  absl::flat_hash_set<ObjectId> answered;
-  ObjectTake take = [&](RemoteObject object) {
-    auto place = places.find(object.id);
-    if (place == places.end()) return absl::OkStatus();
-    answered.insert(object.id);
-    results[place->second] = Open(opener, kind, refs[place->second], object);
-    return absl::OkStatus();
-  };
-  absl::Status status = fetch_(ids, take);
-  if (!absl::IsDataLoss(status)) {
-    NS_RETURN_IF_ERROR(status);
-    return results;
-  }
-  // The answer held other bytes than those asked for. One by one it shows which
-  // object they stand for.
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (answered.contains(ids[i])) continue;
-    absl::Status one = fetch_({ids[i]}, take);
-    if (absl::IsDataLoss(one)) {
-      results[i] = one;
-    } else {
-      NS_RETURN_IF_ERROR(one);
+// The answers to one set of objects, however often they are asked for.
+class ObjectSource::Request {
+ public:
+  Request(const ObjectSource& source, ObjectKind kind,
+          const std::vector<ObjectRef>& refs, const absl::Notification* stop)
+      : source_(source), kind_(kind), refs_(refs), stop_(stop) {
+    for (const ObjectRef& ref : refs) {
+      places_.emplace(ref.id, results_.size());
+      results_.emplace_back(absl::DataLossError(
+          absl::StrCat("the server did not send object ", ref.id.Hex())));
     }
   }
-  return results;
+
+  absl::StatusOr<std::vector<absl::StatusOr<OpenedObject>>> Run() {
+    std::vector<ObjectId> ids;
+    for (const ObjectRef& ref : refs_) ids.push_back(ref.id);
+    const absl::Status status = FetchAll(ids);
+    if (!absl::IsDataLoss(status)) {
+      NS_RETURN_IF_ERROR(status);
+      return std::move(results_);
+    }
+    // The answer held other bytes than those asked for. One by one it shows
+    // which object they stand for.
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (answered_.contains(ids[i])) continue;
+      const absl::Status one = FetchAll({ids[i]});
+      if (absl::IsDataLoss(one)) {
+        results_[i] = one;
+      } else {
+        NS_RETURN_IF_ERROR(one);
+      }
+    }
+    return std::move(results_);
+  }
+
+ private:
+  absl::Status FetchAll(std::vector<ObjectId> ids) {
+    int retries = 0;
+    for (;;) {
+      const size_t before = answered_.size();
+      const absl::Status status = source_.fetch_(
+          ids, [this](RemoteObject object) { return Take(std::move(object)); });
+      if (!absl::IsUnavailable(status) && !absl::IsCancelled(status)) {
+        return status;
+      }
+      if (answered_.size() > before) retries = 0;
+      std::erase_if(
+          ids, [this](const ObjectId& id) { return answered_.contains(id); });
+      if (ids.empty()) return absl::OkStatus();
+      if (retries == source_.retry_.max_retries || !Wait(retries, status)) {
+        return status;
+      }
+      ++retries;
+    }
+  }
+
+  absl::Status Take(RemoteObject object) {
+    const auto place = places_.find(object.id);
+    if (place == places_.end()) return absl::OkStatus();
+    answered_.insert(object.id);
+    results_[place->second] =
+        Open(opener_, kind_, refs_[place->second], object);
+    return absl::OkStatus();
+  }
+
+  // False: nobody wants the objects any more.
+  bool Wait(int retries, const absl::Status& why) const {
+    const RetryRule& rule = source_.retry_;
+    const absl::Duration wait = std::min(
+        rule.first_wait * (1 << std::min(retries, 20)), rule.longest_wait);
+    if (rule.on_wait) rule.on_wait(why, wait);
+    if (stop_ != nullptr) return !stop_->WaitForNotificationWithTimeout(wait);
+    absl::SleepFor(wait);
+    return true;
+  }
+
+  const ObjectSource& source_;
+  const ObjectKind kind_;
+  const std::vector<ObjectRef>& refs_;
+  const absl::Notification* const stop_;
+  Opener opener_;
+  absl::flat_hash_map<ObjectId, size_t> places_;
+  absl::flat_hash_set<ObjectId> answered_;
+  std::vector<absl::StatusOr<OpenedObject>> results_;
+};
+
+absl::StatusOr<std::vector<absl::StatusOr<OpenedObject>>> ObjectSource::Fetch(
+    ObjectKind kind, const std::vector<ObjectRef>& refs,
+    const absl::Notification* stop) const {
+  return Request(*this, kind, refs, stop).Run();
 }
 
 }  // namespace nightsafe

@@ -39,13 +39,14 @@ struct SnapshotReader::State {
   State(const ObjectSource& source, const ObjectRef& root,
         const v1::format::Statistics& statistics, SnapshotReaderOptions wanted)
       : options(std::move(wanted)),
-        nodes(source, root),
+        nodes(source, root, &stop),
         walk(nodes, root, statistics, {options.path, true}),
         cache(kCacheBytes),
         pool(source, options.fetch_threads),
         walker([this] { Walk(); }) {}
 
   ~State() {
+    stop.Notify();
     {
       absl::MutexLock lock(&mutex);
       stopped = true;
@@ -63,6 +64,7 @@ struct SnapshotReader::State {
   absl::Status FlushWindow();
 
   const SnapshotReaderOptions options;
+  absl::Notification stop;  // of the walking thread's requests
   NodeSource nodes;
   EntryWalk walk;
   LruCache<Pending> cache;
