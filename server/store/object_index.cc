@@ -34,6 +34,15 @@ ByteView ToBytes(const rocksdb::Slice& slice) {
   return AsBytes(absl::string_view(slice.data(), slice.size()));
 }
 
+// RocksDB's log in a file of its own ends the process by an assertion at the
+// second line after one that a full disk did not take. Errors are returned too.
+class NoLog final : public rocksdb::Logger {
+ public:
+  NoLog() : Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   rocksdb::Options options;
   if (env != nullptr) options.env = env;
@@ -47,9 +56,7 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   options.max_background_jobs = 2;
   options.max_open_files = 256;
   options.compression = rocksdb::kNoCompression;  // hashes do not shrink
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 4 << 20;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = std::make_shared<NoLog>();
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
@@ -113,6 +120,11 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenDatabase(
   std::unique_ptr<rocksdb::DB> db(raw);
   absl::Status status = FromRocks(opened, "open");
   if (status.ok()) status = CheckVersion(*db);
+  if (absl::IsResourceExhausted(status)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        directory, " cannot be opened: ", status.message(),
+        "; free space, then start again; all snapshots are intact"));
+  }
   if (!status.ok()) {
     return absl::FailedPreconditionError(absl::StrCat(
         directory, " cannot be used: ", status.message(),

@@ -52,9 +52,11 @@ def skip_unless_possible():
         sys.exit(SKIPPED)
 
 
-def run(*command, check=True):
-    return subprocess.run(command, check=check, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL).returncode
+def run(*command, check=True, quiet=False):
+    return subprocess.run(
+        command, check=check, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if quiet else None).returncode
 
 
 class LoopDisk:
@@ -70,7 +72,8 @@ class LoopDisk:
 
     def __enter__(self):
         run("truncate", "-s", f"{self.megabytes}M", self.image)
-        run(f"mkfs.{self.kind}", "-q", self.image)
+        options = ["-m", "0"] if self.kind == "ext4" else []
+        run(f"mkfs.{self.kind}", "-q", *options, self.image)
         os.mkdir(self.path)
         self.mount()
         try:
@@ -102,7 +105,7 @@ class LoopDisk:
     def restore(self):
         """The power is back: what was synced is there."""
         for _ in range(100):  # a killed process lets go of its files soon
-            if run_quietly("umount", self.path) == 0:
+            if run("umount", self.path, check=False, quiet=True) == 0:
                 break
             time.sleep(0.05)
         else:
@@ -143,12 +146,6 @@ class LoopDisk:
                 raise AssertionError("what was synced is damaged by a power "
                                      "cut: this disk is of no use here")
         os.unlink(kept)
-
-
-def run_quietly(*command):
-    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode
 
 
 def sync_directory(path):

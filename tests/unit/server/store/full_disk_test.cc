@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "server/store/object_index.h"
 
@@ -120,6 +121,25 @@ TEST(FullDisk, RefusesWritesUntilThereIsRoom) {
   }
   EXPECT_EQ((*index)->State(vault)->journal_records, 99u);
   index->reset();
+  // RocksDB's own log would end the process at its second lost line.
+  EXPECT_FALSE(std::filesystem::exists(directory + "/LOG"));
+  std::filesystem::remove_all(directory);
+}
+
+TEST(FullDisk, StartSaysThatThereIsNoRoom) {
+  std::string directory = testing::TempDir() + "/full.XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  ASSERT_TRUE((*ObjectIndex::Open(directory))
+                  ->Write(VaultId{}, BatchOf(1), /*sync=*/true)
+                  .ok());
+  const std::atomic<bool> full = true;
+  const auto refused =
+      ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  EXPECT_FALSE(absl::StrContains(refused.status().message(), "rebuild"));
+  const auto index = ObjectIndex::Open(directory);
+  ASSERT_TRUE(index.ok()) << index.status();
+  EXPECT_EQ((*index)->State(VaultId{})->journal_records, 1u);
   std::filesystem::remove_all(directory);
 }
 
