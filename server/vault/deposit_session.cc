@@ -1,5 +1,6 @@
 #include "server/vault/deposit_session.h"
 
+#include "absl/strings/match.h"
 #include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
@@ -16,6 +17,19 @@ namespace {
 // A commit begins again when a pack died or an object was quarantined
 // meanwhile.
 constexpr int kMaxCommitTries = 8;
+
+// A host is told what it means for it, wherever space was missing.
+absl::Status AsHostSeesIt(const absl::Status& status) {
+  constexpr absl::string_view kIntact = "earlier snapshots are intact";
+  if (!absl::IsResourceExhausted(status) ||
+      absl::StrContains(status.message(), kIntact)) {
+    return status;
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the server's disk is full (", status.message(), "); ", kIntact,
+      "; free space or add a disk, then start the backup "
+      "again"));
+}
 
 std::vector<ObjectId> SplitIds(ByteView ids) {
   std::vector<ObjectId> split;
@@ -120,7 +134,10 @@ absl::StatusOr<CommitOutcome> DepositSession::Commit(ByteView object) {
   NS_ASSIGN_OR_RETURN(Manifest manifest, CheckManifest(object));
   for (int i = 0; i < kMaxCommitTries; ++i) {
     absl::StatusOr<CommitOutcome> outcome = TryCommit(manifest);
-    if (!absl::IsAborted(outcome.status())) return outcome;
+    if (outcome.ok()) return outcome;
+    if (!absl::IsAborted(outcome.status())) {
+      return AsHostSeesIt(outcome.status());
+    }
   }
   return absl::UnavailableError(
       absl::StrCat("the vault changed under the commit ", kMaxCommitTries,

@@ -126,6 +126,24 @@ TEST(FullDisk, RefusesWritesUntilThereIsRoom) {
   std::filesystem::remove_all(directory);
 }
 
+TEST(FullDisk, FirstWriteOfARunMayFindNoRoom) {
+  std::string directory = testing::TempDir() + "/full.XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  std::atomic<bool> full = false;
+  for (uint8_t run = 1; run < 4; ++run) {
+    auto index =
+        ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+    ASSERT_TRUE(index.ok()) << index.status();
+    full = true;
+    EXPECT_TRUE(absl::IsResourceExhausted(
+        (*index)->Write(VaultId{}, BatchOf(run), /*sync=*/true)));
+    full = false;
+    ASSERT_TRUE(WriteInTime(**index, VaultId{}, BatchOf(run)).ok());
+    EXPECT_EQ((*index)->State(VaultId{})->journal_records, run);
+  }
+  std::filesystem::remove_all(directory);
+}
+
 TEST(FullDisk, StartSaysThatThereIsNoRoom) {
   std::string directory = testing::TempDir() + "/full.XXXXXX";
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
