@@ -205,7 +205,15 @@ absl::Status DataDirectory::AddVault(const VaultRegistration& vault,
   const absl::Status created =
       Vault::Create(fs_, paths, vault, registry_->server_id(),
                     registry_->first_admin_key(), sealed_keyring, clock_);
-  if (!absl::IsAlreadyExists(created)) NS_RETURN_IF_ERROR(created);
+  if (!absl::IsAlreadyExists(created)) {
+    NS_RETURN_IF_ERROR(created);
+  } else if (!VaultJournal::OpenReadOnly(fs_, paths.journal, vault.id, clock_)
+                  .ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        paths.journal, " is what an interrupted addition of another vault of ",
+        "that name left; nothing needs it: remove ", VaultsPath(path_), "/",
+        vault.name, ", or choose another name"));
+  }
   NS_KILL_POINT("vault.made");
   NS_RETURN_IF_ERROR(registry_->AddVault(vault));
   NS_KILL_POINT("vault.registered");

@@ -233,14 +233,15 @@ class Recovery {
   void Report(const PackId& pack, const PackState* state, const Loss& loss,
               absl::string_view reason) {
     const uint64_t first = state == nullptr ? 0 : state->first_sequence;
-    const std::string snapshots =
-        journal_.Read([&](const VaultState& now) -> std::string {
-          if (!rebuild_ && loss.objects == 0) return "no snapshot needs it";
-          return NameSnapshots(now, first, loss.domains);
-        });
+    // Without any, a start before this one may have come as far as to erase
+    // them and no further.
+    const bool counted = !rebuild_ && loss.objects > 0;
+    const std::string snapshots = journal_.Read([&](const VaultState& now) {
+      return NameSnapshots(now, first, loss.domains);
+    });
     report_.losses.push_back(absl::StrCat(
         "vault ", vault_.name, ": pack ", PackFileName(pack), " ", reason,
-        rebuild_ ? "" : absl::StrCat(", ", loss.objects, " objects are gone"),
+        counted ? absl::StrCat(", ", loss.objects, " objects are gone") : "",
         "; ", snapshots,
         "; the next backup of these hosts puts what still exists again"));
   }

@@ -170,6 +170,26 @@ TEST_F(DataDirectoryTest, VaultsAreFoundAgain) {
   EXPECT_EQ(Home().sealed_keyring(), "newer");
 }
 
+TEST_F(DataDirectoryTest, InterruptedAdditionIsFinishedOnlyByTheSameVault) {
+  const TestVault first("twice"), second("twice");
+  // As far as an addition comes before it registers the vault.
+  const VaultPaths paths(path_ + "/vaults/twice");
+  ASSERT_TRUE(Vault::Create(*fs_, paths, first.registration(), server_, admin_,
+                            AsBytes("keyring"), clock_)
+                  .ok());
+  const absl::Status other =
+      data_->AddVault(second.registration(), AsBytes("keyring"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(other)) << other;
+  EXPECT_NE(other.message().find("remove " + path_ + "/vaults/twice"),
+            absl::string_view::npos)
+      << other;
+  data_.reset();
+  Open();
+  EXPECT_FALSE(data_->FindVault("twice").ok());
+  EXPECT_TRUE(data_->AddVault(first.registration(), AsBytes("keyring")).ok());
+  EXPECT_TRUE(data_->FindVault("twice").ok());
+}
+
 TEST_F(DataDirectoryTest, RescueGivesTheSameAndWritesNothing) {
   TestHost host = keys_.MakeHost("web1", 1);
   ASSERT_TRUE(Deposit(Home(), host, 1).ok());
