@@ -57,6 +57,13 @@ def argument(name, otherwise):
     return otherwise
 
 
+def armed(environment, kill_point):
+    """`environment`, in which a program dies at NAME:N (kills.py)."""
+    if kill_point is None:
+        return environment
+    return dict(environment, NIGHTSAFE_KILL_POINT=kill_point)
+
+
 class Failure(AssertionError):
     pass
 
@@ -87,9 +94,10 @@ class Machine:
                               environment=self.environment, stdin=stdin,
                               results_only=results_only)
 
-    def start(self, *arguments, stdin=subprocess.DEVNULL):
+    def start(self, *arguments, stdin=subprocess.DEVNULL, kill_point=None):
         return subprocess.Popen(
-            self.command(*arguments), env=self.environment,
+            self.command(*arguments),
+            env=armed(self.environment, kill_point),
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def path(self, *parts):
@@ -185,12 +193,12 @@ class World:
             out.write(text)
         return self
 
-    def start_server(self, *arguments, wait=True):
+    def start_server(self, *arguments, wait=True, kill_point=None):
         with open(self.log, "ab") as log:
             self.log_begin = log.tell()
             self.server = subprocess.Popen(
                 [program("nightsafed"), "serve", self.data, *arguments],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                env=armed(self.environment, kill_point), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT)
         if wait:
             self.wait_for_server()
