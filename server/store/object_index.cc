@@ -79,6 +79,17 @@ rocksdb::Status KeepSomethingToFlush(rocksdb::DB& db) {
   return db.Put(options, VersionKey(), EncodeNumber(kIndexVersion));
 }
 
+std::string CurrentPath(absl::string_view directory) {
+  return absl::StrCat(directory, "/CURRENT");
+}
+
+absl::Status RemoveFiles(rocksdb::Env& env, absl::string_view directory) {
+  rocksdb::Options options;
+  options.env = &env;
+  return FromRocks(rocksdb::DestroyDB(std::string(directory), options),
+                   "removal");
+}
+
 absl::Status CheckVersion(rocksdb::DB& db) {
   const std::string key = VersionKey();
   std::string value;
@@ -149,13 +160,14 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenDatabase(
 }
 
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(
-    absl::string_view directory) {
-  return OpenDatabase(nullptr, directory);
-}
-
-absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenIn(
-    std::unique_ptr<rocksdb::Env> env, absl::string_view directory) {
-  return OpenDatabase(std::move(env), directory);
+    absl::string_view directory, const IndexEnvFactory& env) {
+  std::unique_ptr<rocksdb::Env> given = env ? env() : nullptr;
+  rocksdb::Env& used = given != nullptr ? *given : *rocksdb::Env::Default();
+  if (used.FileExists(CurrentPath(directory)).IsNotFound()) {
+    // What an interrupted removal left would be in the way.
+    NS_RETURN_IF_ERROR(RemoveFiles(used, directory));
+  }
+  return OpenDatabase(std::move(given), directory);
 }
 
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenInMemory() {
@@ -164,15 +176,27 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenInMemory() {
                       "/index");
 }
 
-absl::Status ObjectIndex::Destroy(absl::string_view directory) {
-  return FromRocks(
-      rocksdb::DestroyDB(std::string(directory), rocksdb::Options()),
-      "removal");
+absl::Status ObjectIndex::Destroy(absl::string_view directory,
+                                  const IndexEnvFactory& env) {
+  const std::unique_ptr<rocksdb::Env> given = env ? env() : nullptr;
+  rocksdb::Env& used = given != nullptr ? *given : *rocksdb::Env::Default();
+  const std::string current = CurrentPath(directory);
+  // First and durably what makes the rest a database: an interrupted removal
+  // leaves none, not a part of one.
+  if (used.FileExists(current).ok()) {
+    NS_RETURN_IF_ERROR(FromRocks(used.DeleteFile(current), "removal"));
+    std::unique_ptr<rocksdb::Directory> names;
+    NS_RETURN_IF_ERROR(FromRocks(
+        used.NewDirectory(std::string(directory), &names), "removal"));
+    NS_RETURN_IF_ERROR(FromRocks(names->Fsync(), "removal"));
+  }
+  return RemoveFiles(used, directory);
 }
 
 bool ObjectIndex::IsAbsent(absl::string_view directory) {
-  const std::string current = absl::StrCat(directory, "/CURRENT");
-  return rocksdb::Env::Default()->FileExists(current).IsNotFound();
+  return rocksdb::Env::Default()
+      ->FileExists(CurrentPath(directory))
+      .IsNotFound();
 }
 
 absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectIndex::Find(

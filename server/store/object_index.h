@@ -64,20 +64,21 @@ struct IndexState {
   absl::flat_hash_map<PackId, uint64_t> indexed_lengths;
 };
 
+// Where the database's files are; empty: on the real file system.
+using IndexEnvFactory = std::function<std::unique_ptr<rocksdb::Env>()>;
+
 // Thread-safe.
 class ObjectIndex {
  public:
   // Makes `directory`'s database if there is none. FAILED_PRECONDITION if it
   // cannot be opened; the message says to rebuild.
   static absl::StatusOr<std::unique_ptr<ObjectIndex>> Open(
-      absl::string_view directory);
+      absl::string_view directory, const IndexEnvFactory& env = {});
   // Lives and dies with the object; writes no file.
   static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenInMemory();
-  // On another file system; takes it over.
-  static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenIn(
-      std::unique_ptr<rocksdb::Env> env, absl::string_view directory);
   // Removes the database in `directory`. OK if there is none.
-  static absl::Status Destroy(absl::string_view directory);
+  static absl::Status Destroy(absl::string_view directory,
+                              const IndexEnvFactory& env = {});
   // No database was ever made in `directory`, or it was deleted.
   static bool IsAbsent(absl::string_view directory);
   ~ObjectIndex();

@@ -118,7 +118,8 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenWith(
   NS_ASSIGN_OR_RETURN(data->registry_,
                       Registry::Open(fs, ServerPath(path), clock));
   NS_KILL_POINT("startup.registry-open");
-  NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::Open(IndexPath(path)));
+  NS_ASSIGN_OR_RETURN(data->index_,
+                      ObjectIndex::Open(IndexPath(path), options.index_env));
   NS_KILL_POINT("startup.index-open");
   NS_RETURN_IF_ERROR(data->OpenVaults(report, progress));
   NS_KILL_POINT("startup.vaults-open");
@@ -140,20 +141,21 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenForRescue(
 
 absl::StatusOr<uint64_t> DataDirectory::Rebuild(
     FileSystem& fs, absl::string_view path, const Clock& clock,
-    const std::function<void(uint64_t)>& progress, StartupReport* report) {
+    const std::function<void(uint64_t)>& progress, StartupReport* report,
+    const DataOptions& options) {
   {
     NS_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock,
                         LockDirectory(fs, path));
     NS_RETURN_IF_ERROR(CheckVersion(fs, path));
-    NS_RETURN_IF_ERROR(ObjectIndex::Destroy(IndexPath(path)));
+    NS_RETURN_IF_ERROR(
+        ObjectIndex::Destroy(IndexPath(path), options.index_env));
     NS_KILL_POINT("rebuild.index-removed");
   }
   StartupReport unread;
   StartupReport& found = report != nullptr ? *report : unread;
   found = {};
-  NS_ASSIGN_OR_RETURN(
-      std::unique_ptr<DataDirectory> data,
-      OpenWith(fs, path, clock, DataOptions{}, found, progress));
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> data,
+                      OpenWith(fs, path, clock, options, found, progress));
   NS_KILL_POINT("rebuild.index-made");
   NS_RETURN_IF_ERROR(data->Close());
   return found.objects_indexed;

@@ -24,7 +24,9 @@ namespace nightsafe {
 
 inline constexpr int kDataVersion = 1;
 
-using DataOptions = StoreOptions;
+struct DataOptions : StoreOptions {
+  IndexEnvFactory index_env;
+};
 
 // Thread-safe.
 class DataDirectory {
@@ -55,7 +57,7 @@ class DataDirectory {
   static absl::StatusOr<uint64_t> Rebuild(
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const std::function<void(uint64_t)>& progress,
-      StartupReport* report = nullptr);
+      StartupReport* report = nullptr, const DataOptions& options = {});
 
   // Leaves an unclean stop behind unless Close was called.
   ~DataDirectory();

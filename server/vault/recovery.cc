@@ -35,6 +35,10 @@ class Recovery {
 
   absl::Status Run() {
     NS_ASSIGN_OR_RETURN(index_state_, index_.State(vault_.id));
+    // A kill leaves names that no sync covered: what is indexed or sealed below
+    // must not vanish with them.
+    NS_RETURN_IF_ERROR(fs_.SyncDirectory(paths_.open));
+    NS_RETURN_IF_ERROR(fs_.SyncDirectory(paths_.sealed));
     NS_ASSIGN_OR_RETURN(packs_, ListPacks(fs_, paths_));
     NS_RETURN_IF_ERROR(BeginRebuild());
     NS_RETURN_IF_ERROR(FinishPacks());
@@ -132,7 +136,7 @@ class Recovery {
 
   absl::Status SealRecovered(const PackId& pack, const PackState* state,
                              const PackContents& contents, uint64_t promised) {
-    const bool damaged = contents.intact_length < promised;
+    NS_ASSIGN_OR_RETURN(const bool damaged, IsDamaged(pack, state, contents));
     Loss loss;
     if (damaged) {
       NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is damaged"));
@@ -153,6 +157,18 @@ class Recovery {
     return journal_.Update([&](const VaultState&, int64_t) {
       return std::vector<VaultRecord>{SealedRecord(sealed)};
     });
+  }
+
+  // Whether something promised is gone. Holes that were there when a recovery
+  // that was interrupted indexed the pack are none.
+  absl::StatusOr<bool> IsDamaged(const PackId& pack, const PackState* state,
+                                 const PackContents& contents) {
+    if (state != nullptr && contents.intact_length < state->synced_length) {
+      return true;
+    }
+    if (contents.intact_length >= IndexedLength(pack)) return false;
+    NS_ASSIGN_OR_RETURN(IndexBatch gone, EntriesNotIn(pack, contents.entries));
+    return !gone.erased.empty();
   }
 
   absl::StatusOr<SealedPack> Finish(const PackId& pack,
@@ -186,9 +202,17 @@ class Recovery {
     }
   }
 
-  // Packs that the journal names and the disk does not have, or not whole.
+  // Packs that journal or index name and the disk does not have, or not whole.
   absl::Status LosePacks() {
-    for (const auto& [pack, state] : States()) {
+    const PackStates states = States();
+    const auto indexed = index_state_.indexed_lengths;
+    for (const auto& [pack, length] : indexed) {
+      if (length == 0 || packs_.contains(pack) || states.contains(pack)) {
+        continue;
+      }
+      NS_RETURN_IF_ERROR(Lose(pack, nullptr, {}, "is missing"));
+    }
+    for (const auto& [pack, state] : states) {
       if (state.synced_length == 0) continue;
       const std::string path = paths_.SealedPack(pack);
       absl::StatusOr<FileInfo> info = fs_.Stat(path);
@@ -246,24 +270,29 @@ class Recovery {
         "; the next backup of these hosts puts what still exists again"));
   }
 
-  // Erases the entries of a pack that are not among `valid`, durably.
-  absl::StatusOr<Loss> DropFromIndex(const PackId& pack,
-                                     const std::vector<PackEntry>& valid) {
+  // A batch that erases the entries of a pack that are not among `valid`.
+  absl::StatusOr<IndexBatch> EntriesNotIn(const PackId& pack,
+                                          const std::vector<PackEntry>& valid) {
     absl::flat_hash_set<uint64_t> offsets;
     for (const PackEntry& entry : valid) offsets.insert(entry.offset);
-    Loss loss;
     IndexBatch batch;
     NS_RETURN_IF_ERROR(index_.ForEach(vault_.id, [&](const IndexEntry& entry) {
-      if (entry.location.pack != pack ||
-          offsets.contains(entry.location.offset)) {
-        return absl::OkStatus();
+      if (entry.location.pack == pack &&
+          !offsets.contains(entry.location.offset)) {
+        batch.erased.emplace_back(entry.domain_number, entry.id);
       }
-      loss.domains.insert(entry.domain_number);
-      ++loss.objects;
-      batch.erased.emplace_back(entry.domain_number, entry.id);
       return absl::OkStatus();
     }));
+    return batch;
+  }
+
+  // Erases them, durably.
+  absl::StatusOr<Loss> DropFromIndex(const PackId& pack,
+                                     const std::vector<PackEntry>& valid) {
+    NS_ASSIGN_OR_RETURN(IndexBatch batch, EntriesNotIn(pack, valid));
     NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));
+    Loss loss{.objects = batch.erased.size()};
+    for (const auto& [domain, id] : batch.erased) loss.domains.insert(domain);
     return loss;
   }
 

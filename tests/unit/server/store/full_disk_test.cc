@@ -84,8 +84,8 @@ TEST(FullDisk, RefusesWritesUntilThereIsRoom) {
   std::atomic<bool> full = false;
   const VaultId vault{};
   {
-    auto index =
-        ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+    auto index = ObjectIndex::Open(
+        directory, [&] { return std::make_unique<FullDiskEnv>(full); });
     ASSERT_TRUE(index.ok()) << index.status();
     for (uint8_t round = 0; round < 3; ++round) {
       const uint8_t base = static_cast<uint8_t>(10 * round);

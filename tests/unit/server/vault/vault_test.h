@@ -15,7 +15,6 @@
 #include "server/vault/vault.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/vault_fixture.h"
-#include "tests/support/volatile_disk.h"
 
 namespace nightsafe {
 
@@ -28,8 +27,7 @@ class VaultTest : public ::testing::Test {
  protected:
   VaultTest()
       : posix_(NewPosixFileSystem()),
-        disk_(*posix_),
-        fs_(disk_),
+        fs_(*posix_),
         web_(vault_keys_.MakeHost("web1", 1)),
         db_(vault_keys_.MakeHost("db1", 2)) {
     options_.reserve_bytes = 0;
@@ -172,7 +170,6 @@ class VaultTest : public ::testing::Test {
   const ServerId server_ = RandomId<ServerId>();
   const VerifyKey admin_ = SigningKey::Generate().verify_key();
   std::unique_ptr<FileSystem> posix_;
-  VolatileDisk disk_;
   FaultyFileSystem fs_;
   StoreOptions options_;
   std::string directory_;
