@@ -75,13 +75,13 @@ absl::Status Simulation::SetUp() {
   NS_RETURN_IF_ERROR(disk->MakeDirectory(kSimData, 0750));
   NS_RETURN_IF_ERROR(disk->SyncDirectory("/"));
   disk->SyncNamesWithData("/index/");
-  if (options_.defect) disk->Plant(*options_.defect);
   server_ = std::make_unique<SimServer>(std::move(disk), store_options_);
   const VerifyKey admin = SigningKey::Generate().verify_key();
   NS_RETURN_IF_ERROR(server_->Init(MakeServerId(admin), admin));
   NS_RETURN_IF_ERROR(server_->Start());
   NS_RETURN_IF_ERROR(AddVault());
   for (uint64_t i = 0; i < 2; ++i) NS_RETURN_IF_ERROR(AddHost(i));
+  if (options_.defect) server_->disk().Plant(*options_.defect);
   Watch();
   watching_ = true;
   return absl::OkStatus();
