@@ -84,8 +84,12 @@ std::string CurrentPath(absl::string_view directory) {
 }
 
 absl::Status RemoveFiles(rocksdb::Env& env, absl::string_view directory) {
+  if (env.FileExists(std::string(directory)).IsNotFound()) {
+    return absl::OkStatus();
+  }
   rocksdb::Options options;
   options.env = &env;
+  options.info_log = std::make_shared<NoLog>();
   return FromRocks(rocksdb::DestroyDB(std::string(directory), options),
                    "removal");
 }

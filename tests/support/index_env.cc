@@ -1,7 +1,9 @@
 #include "tests/support/index_env.h"
 
 #include <deque>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
@@ -124,6 +126,9 @@ class FileSystemEnv final : public IndexEnv {
  public:
   explicit FileSystemEnv(FileSystem& fs)
       : IndexEnv(rocksdb::Env::Default()), fs_(fs) {}
+  ~FileSystemEnv() override {
+    for (std::thread& job : flushes_) job.join();
+  }
   const char* Name() const override { return "FileSystemEnv"; }
 
   rocksdb::Status NewSequentialFile(
@@ -244,15 +249,17 @@ class FileSystemEnv final : public IndexEnv {
   void Schedule(void (*function)(void*), void* argument, Priority priority,
                 void* tag, void (*unscheduled)(void*)) override {
     if (priority == HIGH) {
-      // A foreground call may wait for it.
-      target()->Schedule(function, argument, priority, tag, unscheduled);
+      // A foreground call may wait for it, also one on a thread like that.
+      std::thread job(function, argument);
+      absl::MutexLock lock(&mutex_);
+      flushes_.push_back(std::move(job));
       return;
     }
     absl::MutexLock lock(&mutex_);
     waiting_.push_back({function, argument, tag, unscheduled, priority});
   }
   int UnSchedule(void* tag, Priority priority) override {
-    if (priority == HIGH) return target()->UnSchedule(tag, priority);
+    if (priority == HIGH) return 0;
     std::deque<Job> removed;
     {
       absl::MutexLock lock(&mutex_);
@@ -291,6 +298,7 @@ class FileSystemEnv final : public IndexEnv {
   FileSystem& fs_;
   absl::Mutex mutex_;
   std::deque<Job> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> flushes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

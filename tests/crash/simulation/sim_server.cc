@@ -28,11 +28,17 @@ absl::Status SimServer::Start() {
 
 absl::Status SimServer::Stop() {
   const absl::Status status = data_->Close();
-  Kill();
+  data_.reset();
   return status;
 }
 
-void SimServer::Kill() { data_.reset(); }
+void SimServer::Kill() {
+  // What destructors still write comes too late.
+  std::unique_ptr<SimDisk> left = disk_->AfterKill();
+  disk_->Observe({});
+  data_.reset();
+  disk_ = std::move(left);
+}
 
 absl::Status SimServer::Rebuild() {
   return DataDirectory::Rebuild(*disk_, kSimData, clock_, {}, &report_,

@@ -17,14 +17,14 @@ class SimServer {
  public:
   SimServer(std::unique_ptr<SimDisk> disk, const StoreOptions& options)
       : disk_(std::move(disk)), options_(options) {}
-  ~SimServer() { Kill(); }
+  ~SimServer() { disk_->Observe({}); }
 
   absl::Status Init(const ServerId& server, const VerifyKey& admin);
   // Recovers as a start does.
   absl::Status Start();
   // A clean stop.
   absl::Status Stop();
-  // kill -9; the page cache stays.
+  // kill -9; the page cache stays. Nobody observes the disk any more.
   void Kill();
   // Only while it does not run.
   absl::Status Rebuild();

@@ -178,8 +178,8 @@ absl::Status Simulation::Restart(Kind kind) {
   }
   if (kind == Kind::kPowerCut) {
     server_->Replace(server_->disk().AfterPowerCut(random_));
-    Watch();
   }
+  Watch();
   NS_RETURN_IF_ERROR(Annotate(server_->Start(), "the server does not start"));
   if (!server_->report().losses.empty()) {
     return absl::InternalError(server_->report().losses.front());

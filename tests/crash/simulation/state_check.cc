@@ -44,7 +44,6 @@ class Check {
       NS_RETURN_IF_ERROR(ScrubAll(server_.data()));
     }
     if (random_() % 4 == 0) NS_RETURN_IF_ERROR(RestartCleanly());
-    server_.Kill();
     if (next_.disk == nullptr) return absl::OkStatus();
     ++figures_.again;
     return Annotate(

@@ -131,8 +131,8 @@ TEST(FullDisk, FirstWriteOfARunMayFindNoRoom) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   std::atomic<bool> full = false;
   for (uint8_t run = 1; run < 4; ++run) {
-    auto index =
-        ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+    auto index = ObjectIndex::Open(
+        directory, [&] { return std::make_unique<FullDiskEnv>(full); });
     ASSERT_TRUE(index.ok()) << index.status();
     full = true;
     EXPECT_TRUE(absl::IsResourceExhausted(
@@ -151,8 +151,8 @@ TEST(FullDisk, StartSaysThatThereIsNoRoom) {
                   ->Write(VaultId{}, BatchOf(1), /*sync=*/true)
                   .ok());
   const std::atomic<bool> full = true;
-  const auto refused =
-      ObjectIndex::OpenIn(std::make_unique<FullDiskEnv>(full), directory);
+  const auto refused = ObjectIndex::Open(
+      directory, [&] { return std::make_unique<FullDiskEnv>(full); });
   EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
   EXPECT_FALSE(absl::StrContains(refused.status().message(), "rebuild"));
   const auto index = ObjectIndex::Open(directory);
