@@ -56,14 +56,14 @@ class Run {
     NS_ASSIGN_OR_RETURN(connection_,
                         Connection::Open(options_.connection, clock_));
     if (state_.pending.has_value()) NS_RETURN_IF_ERROR(SendPendingAgain());
-    RemoveStrayIndexes();
+    RemoveStrayFiles();
     NS_KILL_POINT("agent.strays-removed");
     session_ = RandomId<SessionId>();
     NS_ASSIGN_OR_RETURN(upload_, StartUpload(session_));
     NS_RETURN_IF_ERROR(RunPasses());
     NS_KILL_POINT("agent.before-old-index");
     upload_->Finish();
-    RemoveStrayIndexes();
+    RemoveStrayFiles();
     NS_KILL_POINT("agent.old-index-removed");
     return std::move(result_);
   }
@@ -103,7 +103,7 @@ class Run {
                         ": a new chain of snapshots begins"));
       state_.restarted = true;
     } else if (absl::IsNotFound(state.status())) {
-      state_.restarted = !IndexNames().empty();
+      state_.restarted = !NamesBeginningWith("index-").empty();
     } else {
       return state.status();
     }
@@ -129,6 +129,9 @@ class Run {
 
   // The answer to the last commit never came.
   absl::Status SendPendingAgain() {
+    // That run may have been killed before its state was durable, and the
+    // server is not to make what this machine could forget.
+    NS_RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
     NS_ASSIGN_OR_RETURN(std::unique_ptr<Upload> upload,
                         StartUpload(state_.pending->session));
     NS_ASSIGN_OR_RETURN(const CommitReply reply,
@@ -178,7 +181,7 @@ class Run {
 
   std::unique_ptr<IndexReader> OpenLastIndex() {
     if (options_.ignore_index || state_.index_name.empty()) return nullptr;
-    auto index = IndexReader::Open(fs_, IndexPath(state_.index_name),
+    auto index = IndexReader::Open(fs_, PathOf(state_.index_name),
                                    state_.identity, keys_, state_.head);
     if (index.ok()) return *std::move(index);
     Note(absl::StrCat(index.status().message(), "; everything is read"));
@@ -190,7 +193,7 @@ class Run {
       absl::flat_hash_set<ObjectId> known_nodes) {
     std::string index_name =
         absl::StrCat("index-", session_.Hex(), "-", number);
-    IndexWriter writer(fs_, IndexPath(index_name), state_.identity, keys_);
+    IndexWriter writer(fs_, PathOf(index_name), state_.identity, keys_);
     PassInput input{keys_, options_.compression_level, index,
                     std::move(known_nodes), clock_};
     NS_ASSIGN_OR_RETURN(PassResult pass, ReadAll(input, writer));
@@ -307,8 +310,8 @@ class Run {
     const std::string name = state_.pending->index_name;
     index = nullptr;
     if (name.empty()) return absl::OkStatus();
-    auto opened = IndexReader::Open(fs_, IndexPath(name), state_.identity,
-                                    keys_, manifest_id_);
+    auto opened = IndexReader::Open(fs_, PathOf(name), state_.identity, keys_,
+                                    manifest_id_);
     if (!opened.ok()) return absl::OkStatus();  // then all is read again
     NS_ASSIGN_OR_RETURN(const absl::flat_hash_set<ObjectId> remade,
                         RemakeObjects(**opened, missing, keys_,
@@ -331,30 +334,31 @@ class Run {
                     "its log, run `nightsafe-admin scrub`, then try again");
   }
 
-  std::string IndexPath(absl::string_view name) const {
+  std::string PathOf(absl::string_view name) const {
     return absl::StrCat(directory_, "/", name);
   }
 
-  std::vector<std::string> IndexNames() {
-    std::vector<std::string> indexes;
+  std::vector<std::string> NamesBeginningWith(absl::string_view prefix) {
+    std::vector<std::string> found;
     auto names = fs_.List(directory_);
-    if (!names.ok()) return indexes;
+    if (!names.ok()) return found;
     for (std::string& name : *names) {
-      if (absl::StartsWith(name, "index-")) indexes.push_back(std::move(name));
+      if (absl::StartsWith(name, prefix)) found.push_back(std::move(name));
     }
-    return indexes;
+    return found;
   }
 
   // Of runs that did not come to their end. What cannot be removed now will be
   // by a later run.
-  void RemoveStrayIndexes() {
-    for (const std::string& name : IndexNames()) {
+  void RemoveStrayFiles() {
+    std::vector<std::string> stray = NamesBeginningWith("state.tmp.");
+    for (std::string& name : NamesBeginningWith("index-")) {
       const bool pending =
           state_.pending.has_value() && state_.pending->index_name == name;
-      if (name != state_.index_name && !pending) {
-        fs_.Unlink(IndexPath(name)).IgnoreError();
-      }
+      if (name != state_.index_name && !pending) stray.push_back(name);
     }
+    for (const std::string& name : stray)
+      fs_.Unlink(PathOf(name)).IgnoreError();
   }
 
   void Note(std::string note) { result_.notes.push_back(std::move(note)); }

@@ -46,6 +46,8 @@ absl::StatusOr<std::unique_ptr<Upload>> Upload::Start(
 Upload::~Upload() {
   Cancel();
   if (thread_.joinable()) thread_.join();
+  // Its reader reports the end to the members that would go before it.
+  stream_.reset();
 }
 
 absl::Status Upload::OpenStream() {

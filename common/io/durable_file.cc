@@ -92,8 +92,13 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs,
 
 absl::Status MakeDirectoriesDurably(FileSystem& fs, absl::string_view path,
                                     mode_t mode) {
-  if (fs.Stat(path).ok()) return absl::OkStatus();
   const absl::string_view parent = DirectoryOf(path);
+  if (fs.Stat(path).ok()) {
+    // Whoever made it may have been killed before this.
+    const absl::Status synced = fs.SyncDirectory(parent);
+    // Where we may not look, we made nothing.
+    return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
+  }
   NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, parent, mode));
   NS_RETURN_IF_ERROR(fs.MakeDirectory(path, mode));
   return fs.SyncDirectory(parent);

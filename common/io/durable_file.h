@@ -29,7 +29,8 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs,
 absl::StatusOr<std::string> ReadExactly(const File& file, uint64_t offset,
                                         size_t length);
 
-// Makes `path` and its missing parents, syncing each parent.
+// Makes `path` and its missing parents, syncing each parent, also that of the
+// first one that is there.
 absl::Status MakeDirectoriesDurably(FileSystem& fs, absl::string_view path,
                                     mode_t mode);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/io/durable_file.h"
+#include "tests/support/faulty_file_system.h"
 
 namespace nightsafe {
 namespace {
@@ -94,6 +95,15 @@ TEST_F(FileSystemTest, AllocateReservesZeroes) {
 TEST_F(FileSystemTest, MakesNestedDirectories) {
   ASSERT_TRUE(MakeDirectoriesDurably(*fs_, Path("x/y/z"), 0700).ok());
   EXPECT_TRUE(fs_->Stat(Path("x/y/z")).value().is_directory);
+}
+
+// One made by a run that was killed before it could sync the parent.
+TEST_F(FileSystemTest, MakeDirectoriesSyncsTheParentOfOneThatIsThere) {
+  ASSERT_TRUE(fs_->MakeDirectory(Path("x"), 0700).ok());
+  FaultyFileSystem counting(*fs_);
+  ASSERT_TRUE(MakeDirectoriesDurably(counting, Path("x"), 0700).ok());
+  EXPECT_EQ(counting.calls(FileOperation::kSyncDirectory), 1u);
+  EXPECT_EQ(counting.mutating_calls(), 1u);
 }
 
 }  // namespace
