@@ -54,7 +54,7 @@ class Rounds:
         self.rng = rng
         for source in self.sources:
             source.rng = rng
-            source.change(big=5)
+            source.change(big=rng.randrange(5))
         if rng.random() < 0.15:
             self.change_reserve()
         self.back_up_while_space_steps()

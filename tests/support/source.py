@@ -17,12 +17,13 @@ class Source:
         self.serial = 0
         make_tree(self.root, rng, files=files, big=1)
 
-    def change(self, big=3):
-        """A new folder, up to `big` - 1 large files in it; an old one goes.
+    def change(self, big=None):
+        """A new folder with `big` large files (else up to two); an old one goes.
         Some files change in place, and some of them keep size and time."""
         self.serial += 1
         make_tree(os.path.join(self.root, f"round{self.serial}"), self.rng,
-                  files=12, big=self.rng.randrange(big))
+                  files=12,
+                  big=self.rng.randrange(3) if big is None else big)
         shutil.rmtree(os.path.join(self.root,
                                    f"round{self.serial - KEPT_ROUNDS}"),
                       ignore_errors=True)

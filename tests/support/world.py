@@ -30,7 +30,8 @@ def program(name):
         "NIGHTSAFE_BIN", os.path.join(repository(), "build", "release"))
     folder = {"nightsafed": "server",
               "plain_read_key": "tests/support",
-              "no_sync.so": "tests/support"}.get(name, "client")
+              "no_sync.so": "tests/support",
+              "failing_calls.so": "tests/support"}.get(name, "client")
     return os.path.join(build, folder, name)
 
 
