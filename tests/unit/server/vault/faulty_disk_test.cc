@@ -1,3 +1,4 @@
+#include "absl/strings/match.h"
 #include "tests/unit/server/vault/vault_test.h"
 
 namespace nightsafe {
@@ -158,7 +159,11 @@ TEST_F(FaultyDiskTest, AFullJournalRefusesACommitAndPasses) {
   const TestTree tree = web_.MakeTree(2, 100, 2);
   const SessionId id = RandomId<SessionId>();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(absl::IsResourceExhausted(Deposit(web_, tree, id)));
+    const absl::Status refused = Deposit(web_, tree, id);
+    EXPECT_TRUE(absl::IsResourceExhausted(refused));
+    EXPECT_TRUE(
+        absl::StrContains(refused.message(), "earlier snapshots are intact"))
+        << refused;
   }
   EXPECT_EQ(vault_->Snapshots({}).size(), 1u);
   EXPECT_EQ(vault_->read_only_reason(), "");
