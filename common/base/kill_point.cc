@@ -21,8 +21,9 @@ bool IsName(absl::string_view text) {
     return false;
   }
   for (size_t i = 0; i < text.size(); ++i) {
-    if (i == dot || text[i] == '-' || absl::ascii_isdigit(text[i]) ||
-        absl::ascii_islower(text[i])) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (i == dot || c == '-' || absl::ascii_isdigit(c) ||
+        absl::ascii_islower(c)) {
       continue;
     }
     return false;
