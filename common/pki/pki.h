@@ -34,7 +34,8 @@ using PublicKeyFingerprint = Id<struct PublicKeyFingerprintTag, 32>;
 
 // PEM (PKCS #8) of a fresh P-256 key.
 absl::StatusOr<std::string> GeneratePrivateKeyPem();
-// DER PKCS #10 with an empty subject.
+// DER PKCS #10 with an empty subject. INVALID_ARGUMENT for what is not a P-256
+// key with its own public key.
 absl::StatusOr<std::string> MakeCsrDer(absl::string_view private_key_pem);
 // Checks the CSR's own signature and that the key is P-256. INVALID_ARGUMENT.
 absl::StatusOr<PublicKeyFingerprint> CsrFingerprint(ByteView csr_der);

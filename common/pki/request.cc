@@ -1,4 +1,5 @@
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "common/base/status.h"
@@ -36,6 +37,12 @@ absl::StatusOr<std::string> MakeCsrDer(absl::string_view private_key_pem) {
       X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
       X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0) {
     return OpenSslError("making a certificate request");
+  }
+  // A damaged file can hold a public key that is not that of the secret.
+  if (X509_REQ_verify(request.get(), key.get()) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(
+        "this private key does not fit its public key");
   }
   const int length = i2d_X509_REQ(request.get(), &der);
   if (length <= 0) return OpenSslError("encoding a certificate request");

@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "common/pki/openssl.h"
 #include "common/pki/pki.h"
 
@@ -34,6 +36,30 @@ TEST(Certificate, ClientCertificateCarriesOneUriAndTheKeyOfTheRequest) {
   EXPECT_EQ(view->not_before, kStart);
   EXPECT_EQ(view->not_after, kEnd);
   EXPECT_EQ(view->fingerprint, *CsrFingerprint(AsBytes(csr)));
+}
+
+// PKCS #8 ends with the public point, 65 bytes.
+std::string WithPublicKeyOf(const std::string& other, const std::string& pem) {
+  const auto der_of = [](absl::string_view text) {
+    text.remove_prefix(text.find('\n') + 1);
+    std::string der;
+    EXPECT_TRUE(absl::Base64Unescape(text.substr(0, text.find("-----")), &der));
+    return der;
+  };
+  std::string der = der_of(pem);
+  const std::string point = der_of(other).substr(der.size() - 65);
+  der.replace(der.size() - 65, 65, point);
+  return absl::StrCat(
+      "-----BEGIN PRIVATE KEY-----\n",
+      absl::Base64Escape(der).insert(64, "\n").insert(129, "\n"),
+      "\n-----END PRIVATE KEY-----\n");
+}
+
+TEST(Certificate, NoRequestForAKeyWithAnothersPublicKey) {
+  const std::string key = *GeneratePrivateKeyPem();
+  EXPECT_TRUE(MakeCsrDer(WithPublicKeyOf(key, key)).ok());
+  const std::string mixed = WithPublicKeyOf(*GeneratePrivateKeyPem(), key);
+  EXPECT_TRUE(absl::IsInvalidArgument(MakeCsrDer(mixed).status()));
 }
 
 TEST(Certificate, ChainsVerifyForTheirPurposeOnly) {
