@@ -78,11 +78,13 @@ absl::StatusOr<SetState> DecodeSetState(ByteView bytes) {
   state.identity = cursor.TakeId<IndexIdentity>();
   state.head = cursor.TakeId<SnapshotId>();
   state.chain_counter = cursor.U64();
-  state.restarted = cursor.U8() == 1;
+  const uint8_t restarted = cursor.U8();
+  state.restarted = restarted == 1;
   state.received = absl::FromUnixNanos(static_cast<int64_t>(cursor.U64()));
   state.figures = TakeFigures(cursor);
   state.index_name = TakeText(cursor);
-  if (cursor.U8() == 1) {
+  const uint8_t has_pending = cursor.U8();
+  if (has_pending == 1) {
     PendingCommit pending;
     pending.session = cursor.TakeId<SessionId>();
     pending.manifest = TakeText(cursor);
@@ -92,6 +94,10 @@ absl::StatusOr<SetState> DecodeSetState(ByteView bytes) {
     state.pending = std::move(pending);
   }
   NS_RETURN_IF_ERROR(cursor.Finish("the state file"));
+  if (restarted > 1 || has_pending > 1) {
+    return absl::DataLossError(
+        "the state file has a flag that is neither 0 nor 1");
+  }
   return state;
 }
 

@@ -11,6 +11,7 @@
 #include "client/agent/index_reader.h"
 #include "client/agent/index_writer.h"
 #include "client/agent/state.h"
+#include "common/crypto/blake3.h"
 #include "common/crypto/random.h"
 #include "tests/support/domain_fixture.h"
 #include "tests/support/faulty_file_system.h"
@@ -187,6 +188,20 @@ TEST(SetState, RoundTripsAndNoticesEveryChangedByte) {
     std::string bad = bytes;
     bad[i] = static_cast<char>(bad[i] ^ 1);
     EXPECT_TRUE(absl::IsDataLoss(DecodeSetState(AsBytes(bad)).status()));
+  }
+}
+
+TEST(SetState, RefusesFlagsThatItDoesNotWrite) {
+  const std::string good = EncodeSetState(SetState());
+  const size_t restarted = 8 + 32 + 32 + 8;
+  const size_t pending = good.size() - 32 - 1;
+  for (size_t flag : {restarted, pending}) {
+    std::string bytes = good.substr(0, good.size() - 32);
+    ASSERT_EQ(bytes[flag], 0);
+    bytes[flag] = 2;
+    const Hash32 sum = HashOf(AsBytes(bytes));
+    AppendBytes(sum, bytes);
+    EXPECT_TRUE(absl::IsDataLoss(DecodeSetState(AsBytes(bytes)).status()));
   }
 }
 
