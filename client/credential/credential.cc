@@ -38,9 +38,12 @@ absl::StatusOr<Credential> FromJson(const Json& json) {
   if (json.at("format").get<std::string>() != kFormat) {
     return absl::DataLossError("is of another format version");
   }
-  credential.role = json.at("role").get<std::string>() == "host"
-                        ? CredentialRole::kHost
-                        : CredentialRole::kReader;
+  const auto role = json.at("role").get<std::string>();
+  if (role != "host" && role != "reader") {
+    return absl::DataLossError("names a role that is neither host nor reader");
+  }
+  credential.role =
+      role == "host" ? CredentialRole::kHost : CredentialRole::kReader;
   credential.name = json.at("name").get<std::string>();
   NS_RETURN_IF_ERROR(ValidateName("host or reader", credential.name));
   for (const Json& vault : json.at("vaults")) {

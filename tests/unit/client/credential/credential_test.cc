@@ -38,6 +38,17 @@ class CredentialTest : public testing::Test {
   std::string config_;
 };
 
+TEST_F(CredentialTest, DoesNotGuessARole) {
+  const std::string dir =
+      CredentialDirectory(config_, CredentialRole::kHost, "");
+  ASSERT_TRUE(SaveCredential(*fs_, dir, Example(CredentialRole::kHost)).ok());
+  const std::string path = dir + "/credential.json";
+  std::string text = ReadWholeFile(*fs_, path, 1 << 20).value();
+  text.replace(text.find("\"host\""), 6, "\"hosT\"");
+  ASSERT_TRUE(WriteFileDurably(*fs_, path, AsBytes(text), 0600).ok());
+  EXPECT_TRUE(absl::IsDataLoss(LoadCredential(*fs_, dir).status()));
+}
+
 TEST_F(CredentialTest, RoundTripsAndIsPrivate) {
   const std::string dir =
       CredentialDirectory(config_, CredentialRole::kHost, "");
