@@ -66,9 +66,15 @@ absl::StatusOr<ObjectLocation> DecodeLocation(ByteView value) {
   location.pack = cursor.TakeId<PackId>();
   location.offset = cursor.U64();
   location.length = cursor.U32();
-  location.kind = static_cast<ObjectKind>(cursor.U8());
+  const uint8_t kind = cursor.U8();
+  location.kind = static_cast<ObjectKind>(kind);
   location.closed_generation = cursor.U64();
   NS_RETURN_IF_ERROR(cursor.Finish("entry of the object index"));
+  if (kind < static_cast<uint8_t>(ObjectKind::kData) ||
+      kind > static_cast<uint8_t>(ObjectKind::kManifest)) {
+    return absl::DataLossError(
+        absl::StrCat("entry of the object index has kind ", kind));
+  }
   return location;
 }
 
