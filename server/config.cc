@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status.h"
 #include "server/pack/format.h"
 
@@ -87,6 +88,30 @@ absl::Status CheckAddress(absl::string_view key, absl::string_view value,
 
 std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", text, "\"");
+}
+
+// As a double-quoted scalar of YAML.
+std::string Scalar(absl::string_view text) {
+  std::string scalar = "\"";
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppendFormat(&scalar, "\\x%02x", byte);
+    } else {
+      if (c == '"' || c == '\\') scalar.push_back('\\');
+      scalar.push_back(c);
+    }
+  }
+  scalar.push_back('"');
+  return scalar;
+}
+
+// With as many digits as it takes to read the same again.
+std::string Digits(double value) {
+  std::string text = absl::StrCat(value);
+  double read = 0;
+  if (absl::SimpleAtod(text, &read) && read == value) return text;
+  return absl::StrFormat("%.17g", value);
 }
 
 }  // namespace
@@ -176,23 +201,23 @@ std::string FormatConfig(const ServerConfig& config) {
   return absl::StrCat(
       "# Settings of nightsafed; read when it starts.\n\n"
       "# Where hosts and readers connect (TLS with client certificates).\n",
-      "listen: ", Quoted(config.listen),
+      "listen: ", Scalar(config.listen),
       "\n# Where new machines enrol (TLS, one-time token).\n"
       "enrol_listen: ",
-      Quoted(config.enrol_listen),
+      Scalar(config.enrol_listen),
       "\n# What enrolment files name; empty: this machine's name and the ports"
       "\n# above.\naddress: ",
-      Quoted(config.address), "\nenrol_address: ", Quoted(config.enrol_address),
+      Scalar(config.address), "\nenrol_address: ", Scalar(config.enrol_address),
       "\n# Prometheus metrics, plain HTTP: keep it on loopback. Empty: none.\n"
       "metrics_listen: ",
-      Quoted(config.metrics_listen),
+      Scalar(config.metrics_listen),
       "\n# Socket for nightsafe-admin; whoever may enter its directory is"
       "\n# admin. Empty: admin/admin.sock in the data directory.\n"
       "admin_socket: ",
-      Quoted(config.admin_socket),
+      Scalar(config.admin_socket),
       "\n# New data is refused while less than this is free: bytes, and share"
       "\n# of the file system; the larger counts.\nreserve_bytes: ",
-      config.reserve_bytes, "\nreserve_share: ", config.reserve_share,
+      config.reserve_bytes, "\nreserve_share: ", Digits(config.reserve_share),
       "\n# Size at which a pack of data is finished.\npack_bytes: ",
       config.pack_bytes,
       "\n# A backup that sends nothing for this long is ended; it may go on"

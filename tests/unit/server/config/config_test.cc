@@ -33,6 +33,20 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->max_threads, 33);
 }
 
+TEST(ServerConfig, ReadsBackWhatYamlWouldTakeForSomethingElse) {
+  for (const char* socket :
+       {"/run/a \"b\".sock", "/run/back\\slash", "/run/#no: comment",
+        "/run/two\nlines\t", "/run/\xc3\xa4.sock", "/run/\x04.sock"}) {
+    ServerConfig config;
+    config.admin_socket = socket;
+    config.reserve_share = 0.123456789;
+    auto read = ParseConfig(FormatConfig(config));
+    ASSERT_TRUE(read.ok()) << socket << ": " << read.status();
+    EXPECT_EQ(read->admin_socket, socket);
+    EXPECT_EQ(read->reserve_share, 0.123456789);
+  }
+}
+
 TEST(ServerConfig, EmptyFileMeansDefaults) {
   auto read = ParseConfig("");
   ASSERT_TRUE(read.ok()) << read.status();
