@@ -5,14 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "client/rpc/connection.h"
+#include "client/rpc/deposit_reply.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 
@@ -24,48 +23,6 @@ struct DepositOpen {
   std::string manifest_head;  // raw snapshot id, or empty
   std::string agent_version;
 };
-
-// What the server allows; never more than the protocol's own limits.
-struct DepositLimits {
-  uint32_t max_unanswered_offers = 1;
-  uint32_t max_offer_ids = 1;
-  uint64_t max_message_bytes = 0;
-  uint64_t max_unanswered_put_bytes = 0;
-};
-
-struct WantedReply {
-  uint64_t offer = 0;
-  std::string bitmap;
-  bool wanted(size_t i) const {
-    return i / 8 < bitmap.size() && ((bitmap[i / 8] >> (i % 8)) & 1) != 0;
-  }
-};
-struct StoredReply {
-  uint64_t upto = 0;
-};
-struct CommittedReply {
-  SnapshotId snapshot;
-  absl::Time received;
-  uint64_t sequence = 0;
-};
-struct SameReply {
-  SnapshotId snapshot;
-  bool domain_epoch_changed = false;
-};
-struct ConflictReply {
-  SnapshotId snapshot;
-};
-struct IncompleteReply {
-  std::vector<ObjectId> missing;
-  bool more = false;
-};
-// The last one of every stream. OK only after Finish.
-struct StreamEnded {
-  absl::Status status;
-};
-using DepositEvent =
-    std::variant<WantedReply, StoredReply, CommittedReply, SameReply,
-                 ConflictReply, IncompleteReply, StreamEnded>;
 
 // Writes from one thread at a time; events come on a thread of the stream.
 class DepositClient {

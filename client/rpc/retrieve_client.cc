@@ -8,11 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/base/status.h"
-#include "common/object/object.h"
 #include "nightsafe/v1/retrieve.grpc.pb.h"
 
 namespace nightsafe {
@@ -33,60 +31,6 @@ absl::StatusOr<RemoteVault> ReadVault(const v1::VaultSummary& summary) {
                       ServerId::FromBytes(AsBytes(summary.server_id())));
   return vault;
 }
-
-// One call of FetchObjects: which ids are still to be answered.
-class FetchCall {
- public:
-  FetchCall(std::span<const ObjectId> ids,
-            const std::function<absl::Status(RemoteObject)>& take)
-      : open_(ids.begin(), ids.end()), take_(take) {}
-
-  absl::Status TakeReply(v1::FetchObjectsReply& reply) {
-    for (std::string& object : *reply.mutable_objects()) {
-      const ObjectId id = ObjectIdOf(AsBytes(object));
-      NS_RETURN_IF_ERROR(Answer({id, absl::OkStatus(), std::move(object)}));
-    }
-    NS_RETURN_IF_ERROR(TakeIds(reply.missing(), absl::StatusCode::kNotFound,
-                               "is not on the server"));
-    return TakeIds(reply.unreadable(), absl::StatusCode::kUnavailable,
-                   "cannot be read by the server now");
-  }
-
-  absl::Status CheckComplete() const {
-    if (open_.empty()) return absl::OkStatus();
-    return absl::DataLossError(absl::StrCat("the server left ", open_.size(),
-                                            " objects unanswered, such as ",
-                                            open_.begin()->Hex()));
-  }
-
- private:
-  absl::Status TakeIds(const std::string& raw, absl::StatusCode code,
-                       absl::string_view what) {
-    if (raw.size() % ObjectId::kSize != 0) {
-      return absl::DataLossError("reply with a bad list of object ids");
-    }
-    for (size_t at = 0; at < raw.size(); at += ObjectId::kSize) {
-      const ObjectId id =
-          ObjectId::FromValidBytes(AsBytes(raw).subspan(at, ObjectId::kSize));
-      NS_RETURN_IF_ERROR(Answer(
-          {id, absl::Status(code, absl::StrCat("object ", id.Hex(), " ", what)),
-           ""}));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Answer(RemoteObject object) {
-    if (open_.erase(object.id) == 0) {
-      return absl::DataLossError(absl::StrCat(
-          "the server sent ", object.id.Hex(),
-          ", which was not asked for: a damaged object or a wrong answer"));
-    }
-    return take_(std::move(object));
-  }
-
-  absl::flat_hash_set<ObjectId> open_;
-  const std::function<absl::Status(RemoteObject)>& take_;
-};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/rpc/connection.h"
+#include "client/rpc/fetch_call.h"
 #include "common/base/ids.h"
 
 namespace nightsafe {
@@ -28,14 +29,6 @@ struct RemoteSnapshot {
   absl::Time received;
   uint32_t domain_number = 0;
   uint64_t new_bytes = 0;
-};
-
-// The answer to one id. OK: `bytes` hash to `id`. NOT_FOUND: the server has no
-// such object. UNAVAILABLE: it has one and cannot read it now.
-struct RemoteObject {
-  ObjectId id;
-  absl::Status status;
-  std::string bytes;
 };
 
 // Thread-safe; borrows the connection. Errors are as Connection::ToStatus says;
