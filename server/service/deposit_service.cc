@@ -11,7 +11,11 @@ grpc::Status DepositService::Session(
     grpc::ServerReaderWriter<v1::DepositReply, v1::DepositRequest>* stream) {
   auto entered = streams_.Enter(*context);
   if (!entered.ok()) return ToGrpc(entered.status());
-  DepositStream deposit(data_, **entered, counters_);
+  const Principal& host = (*entered)->principal();
+  DepositStream deposit(
+      data_, {host.vault, host.name},
+      [&](const SessionId& session) { return (*entered)->Claim(session); },
+      counters_);
   v1::DepositRequest request;
   while (stream->Read(&request)) {
     const absl::Status begun = (*entered)->BeginWork();

@@ -64,7 +64,7 @@ absl::StatusOr<v1::DepositReply> DepositStream::Open(
     NS_RETURN_IF_ERROR(
         ToId<SnapshotId>("manifest_head", open.manifest_head()).status());
   }
-  NS_RETURN_IF_ERROR(stream_.Claim(id));
+  NS_RETURN_IF_ERROR(claim_(id));
   NS_ASSIGN_OR_RETURN(HostRegistration host,
                       data_.registry().FindHost(host_.vault, host_.host));
   NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(host_.vault));

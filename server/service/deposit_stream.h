@@ -1,12 +1,14 @@
 // The protocol of one deposit stream: a message in, its answer out.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "nightsafe/v1/deposit.pb.h"
 #include "server/metrics/counters.h"
-#include "server/service/stream_table.h"
 #include "server/vault/data_directory.h"
 
 namespace nightsafe {
@@ -14,15 +16,18 @@ namespace nightsafe {
 // What Opened announces as max_unanswered_put_bytes.
 inline constexpr uint64_t kMaxUnansweredPutBytes = 64 << 20;
 
-// For one thread. Borrows all three.
+// For one thread. Borrows all but the host.
 class DepositStream {
  public:
-  DepositStream(DataDirectory& data, StreamTable::Stream& stream,
+  // Takes a session over from an older stream; see StreamTable.
+  using Claim = std::function<absl::Status(const SessionId& session)>;
+
+  DepositStream(DataDirectory& data, Counters::Host host, Claim claim,
                 Counters& counters)
       : data_(data),
-        stream_(stream),
+        claim_(std::move(claim)),
         counters_(counters),
-        host_{stream.principal().vault, stream.principal().name} {}
+        host_(std::move(host)) {}
 
   // An error ends the stream. INVALID_ARGUMENT, FAILED_PRECONDITION: the
   // protocol is broken; else what the vault says.
@@ -38,7 +43,7 @@ class DepositStream {
   void CountStored();
 
   DataDirectory& data_;
-  StreamTable::Stream& stream_;
+  const Claim claim_;
   Counters& counters_;
   const Counters::Host host_;
   std::string set_;
