@@ -33,5 +33,8 @@ if(NIGHTSAFE_HARDEN)
   add_link_options(-pie -Wl,-z,relro -Wl,-z,now)
 endif()
 if(NIGHTSAFE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  # With the counters that tests/fuzz/coverage reads.
+  add_compile_options(-fsanitize=fuzzer-no-link -fprofile-instr-generate
+                      -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()

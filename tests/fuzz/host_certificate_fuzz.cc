@@ -58,7 +58,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   v1::format::DepositKey message;
   if (!message.ParseFromArray(data, static_cast<int>(size))) return 0;
   absl::StatusOr<DepositKey> key = FromProto(message);
-  if (key.ok()) NS_CHECK(FromProto(ToProto(*key)).ok());
+  if (key.ok()) {
+    message.DiscardUnknownFields();
+    HostCertificate& stored = *message.mutable_certificate();
+    stored = key->certificate;
+    NS_CHECK(ToProto(*key).SerializeAsString() == message.SerializeAsString());
+    NS_CHECK(FromProto(ToProto(*key)).ok());
+  } else {
+    NS_CHECK(absl::IsInvalidArgument(key.status()));
+  }
   HostCertificate certificate = message.certificate();
   Verify(certificate, vault_key);
   certificate.set_signature(std::string(

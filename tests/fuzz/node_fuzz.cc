@@ -1,5 +1,7 @@
 // A number of references (one byte), then any bytes as a node's plaintext: what
-// is decoded keeps the rules that readers rely on.
+// is decoded keeps the rules that readers rely on, and is the same after it was
+// written anew.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -7,10 +9,72 @@
 
 #include "common/base/check.h"
 #include "common/tree/node.h"
+#include "common/tree/node_draft.h"
+#include "tests/support/domain_fixture.h"
 
 namespace {
 
 using namespace nightsafe;
+
+bool SameEntry(const TreeEntry& a, const TreeEntry& b) {
+  return a.key == b.key && a.entry_bytes == b.entry_bytes &&
+         a.extents == b.extents && a.subtree == b.subtree;
+}
+
+bool SameChild(const TreeChild& a, const TreeChild& b) {
+  return a.ref == b.ref && a.first == b.first && a.entries == b.entries &&
+         a.file_bytes == b.file_bytes;
+}
+
+// What the draft's object holds when it is fetched.
+FetchedNode SealAndOpen(NodeDraft& draft) {
+  static const DomainKeys keys = TestDomainKeys();
+  static Sealer sealer(keys);
+  static Opener opener;
+  FetchedNode fetched;
+  const auto ref = draft.Seal(sealer, [&](const SealedObject& object) {
+    const auto view = ParseObject(AsBytes(object.bytes));
+    NS_CHECK(view.ok());
+    for (size_t i = 0; i < view->ref_count(); ++i) {
+      fetched.refs.push_back(view->ref(i));
+    }
+    fetched.plain = opener.Open(AsBytes(object.bytes), object.ref).value();
+    return absl::OkStatus();
+  });
+  NS_CHECK(ref.ok());
+  return fetched;
+}
+
+void WriteAnew(const TreeNode& node) {
+  NodeDraft draft(node.level);
+  for (const TreeEntry& entry : node.entries) {
+    draft.AddEntry(entry.key, entry.entry_bytes, entry.extents,
+                   entry.subtree ? &*entry.subtree : nullptr);
+  }
+  for (const TreeChild& child : node.children) draft.AddChild(child);
+  const auto again = DecodeTreeNode(SealAndOpen(draft));
+  NS_CHECK(again.ok() && again->level == node.level);
+  NS_CHECK(again->entry_count == node.entry_count);
+  NS_CHECK(again->file_bytes == node.file_bytes);
+  NS_CHECK(std::equal(again->entries.begin(), again->entries.end(),
+                      node.entries.begin(), node.entries.end(), SameEntry));
+  NS_CHECK(std::equal(again->children.begin(), again->children.end(),
+                      node.children.begin(), node.children.end(), SameChild));
+}
+
+void WriteAnew(const ExtentTreeNode& node) {
+  NodeDraft draft(node.level);
+  for (const FileExtent& extent : node.extents) draft.AddExtent(extent);
+  for (const ExtentChild& child : node.children) draft.AddExtentChild(child);
+  const auto again = DecodeExtentNode(SealAndOpen(draft));
+  NS_CHECK(again.ok() && again->level == node.level);
+  NS_CHECK(again->length == node.length && again->extents == node.extents);
+  NS_CHECK(again->children.size() == node.children.size());
+  for (size_t i = 0; i < node.children.size(); ++i) {
+    NS_CHECK(again->children[i].ref == node.children[i].ref);
+    NS_CHECK(again->children[i].length == node.children[i].length);
+  }
+}
 
 void CheckTreeNode(const TreeNode& node) {
   NS_CHECK(node.size() > 0);
@@ -28,6 +92,7 @@ void CheckTreeNode(const TreeNode& node) {
     }
   }
   for (const TreeChild& child : node.children) check_key(child.first);
+  WriteAnew(node);
 }
 
 void CheckExtentNode(const ExtentTreeNode& node) {
@@ -39,6 +104,7 @@ void CheckExtentNode(const ExtentTreeNode& node) {
   }
   for (const ExtentChild& child : node.children) length += child.length;
   NS_CHECK(length == node.length);
+  WriteAnew(node);
 }
 
 }  // namespace

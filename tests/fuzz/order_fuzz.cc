@@ -1,5 +1,5 @@
 // First byte even: the rest is a signed order. Odd: it is the order, signed
-// here by the admin.
+// here by the admin. What is obeyed says the same after it was signed anew.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,6 +48,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     NS_CHECK(order->server_id() == Server().text());
     NS_CHECK(order->nonce().size() == 16);
     NS_CHECK(order->action_case() != v1::format::Order::ACTION_NOT_SET);
+    const auto again =
+        VerifyOrder(SignOrder(admin, *order), admin.verify_key(), Server());
+    NS_CHECK(again.ok());
+    NS_CHECK(again->SerializeAsString() == order->SerializeAsString());
+  } else {
+    NS_CHECK(absl::IsInvalidArgument(order.status()) ||
+             absl::IsPermissionDenied(order.status()));
   }
   return 0;
 }

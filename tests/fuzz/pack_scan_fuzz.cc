@@ -1,62 +1,110 @@
-// Any bytes as a pack: what the scan accepts has its id and lies in order.
+// First byte even: the rest is a pack; what the scan accepts has its id and
+// lies in order. Odd: a pack is made from the input, and damaged: every record
+// without damage is found again.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "common/base/check.h"
+#include "common/base/limits.h"
 #include "server/pack/pack_scan.h"
+#include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/memory_file_system.h"
 
+namespace nightsafe {
 namespace {
 
-class MemoryFile final : public nightsafe::File {
- public:
-  explicit MemoryFile(nightsafe::ByteView bytes) : bytes_(bytes) {}
-  absl::StatusOr<size_t> ReadAt(uint64_t offset,
-                                nightsafe::MutableBytes out) const override {
-    const size_t begin = std::min<size_t>(offset, bytes_.size());
-    const size_t size = std::min(out.size(), bytes_.size() - begin);
-    std::copy_n(bytes_.begin() + static_cast<ptrdiff_t>(begin), size,
-                out.begin());
-    return size;
-  }
-  absl::Status WriteAt(uint64_t, nightsafe::ByteView) override {
-    return absl::UnavailableError("read only");
-  }
-  absl::Status SyncData() override { return absl::OkStatus(); }
-  void StartWriteback(uint64_t, uint64_t) override {}
-  absl::Status Allocate(uint64_t) override {
-    return absl::UnavailableError("read only");
-  }
-  absl::StatusOr<uint64_t> Size() const override { return bytes_.size(); }
-  void DropCache() const override {}
-
- private:
-  const nightsafe::ByteView bytes_;
+struct Found {
+  std::vector<PackEntry> entries;
+  absl::StatusOr<PackScan> scan;
 };
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace nightsafe;
-  const ByteView input = std::as_bytes(std::span(data, size));
+Found Scan(const std::string& pack, uint64_t from) {
+  Found found{.scan = absl::UnknownError("not scanned")};
   uint64_t end = 0;
-  uint64_t records = 0;
-  const auto scan =
-      ScanPack(MemoryFile(input), 0, UINT64_MAX,
+  found.scan =
+      ScanPack(MemoryFile(pack), from, UINT64_MAX,
                [&](const PackEntry& entry, ByteView object) {
                  NS_CHECK(ObjectId::FromValidBytes(HashOf(object)) == entry.id);
                  NS_CHECK(object.size() == entry.length && entry.offset >= end);
-                 NS_CHECK(entry.end() <= input.size());
+                 NS_CHECK(entry.end() <= pack.size());
                  end = entry.end();
-                 ++records;
+                 found.entries.push_back(entry);
                  return absl::OkStatus();
                });
-  if (!scan.ok()) {
-    NS_CHECK(absl::IsDataLoss(scan.status()));
+  return found;
+}
+
+void CheckScan(const Found& found, size_t size) {
+  if (!found.scan.ok()) {
+    NS_CHECK(absl::IsDataLoss(found.scan.status()));
+    return;
+  }
+  const PackScan& scan = *found.scan;
+  NS_CHECK(scan.records == found.entries.size());
+  NS_CHECK(scan.prefix_length <= scan.valid_length);
+  NS_CHECK(scan.valid_length <= std::max<size_t>(size, kPackHeaderBytes));
+  NS_CHECK(scan.scanned_length == size);
+  uint64_t damaged = 0;
+  for (const DamagedRange& range : scan.damaged) damaged += range.length;
+  NS_CHECK(damaged <= scan.damaged_bytes && damaged <= size);
+  NS_CHECK((damaged == 0) == (scan.prefix_length == scan.valid_length));
+}
+
+void CheckMade(FuzzInput& input) {
+  const PackIdentity identity{.marker = {input.Fixed<PackMarker>()}};
+  std::string pack = EncodePackHeader(identity);
+  std::vector<PackEntry> entries;
+  for (size_t left = input.Below(16); left > 0; --left) {
+    std::string object = input.Text();
+    object.resize(std::max(object.size(), kMinObjectBytes));
+    PackEntry entry{.id = ObjectId::FromValidBytes(HashOf(AsBytes(object))),
+                    .offset = pack.size() + kPackRecordHeaderBytes,
+                    .length = static_cast<uint32_t>(object.size()),
+                    .kind = static_cast<ObjectKind>(1 + input.Below(3)),
+                    .domain_number = static_cast<uint32_t>(input.Number()),
+                    .writer = static_cast<uint32_t>(input.Number())};
+    EncodeRecordHeader(identity.marker, entry, pack);
+    pack += object;
+    entries.push_back(entry);
+  }
+  const Found whole = Scan(pack, 0);
+  NS_CHECK(whole.scan.ok() && whole.entries == entries);
+  NS_CHECK(!whole.scan->torn() && whole.scan->prefix_length == pack.size());
+  NS_CHECK(whole.scan->identity == identity);
+  // Flipped bits of records: those that were not hit are found.
+  while (!input.done() && pack.size() > kPackHeaderBytes) {
+    const size_t at =
+        kPackHeaderBytes + input.Number(2) % (pack.size() - kPackHeaderBytes);
+    const char before = pack[at];
+    pack[at] = static_cast<char>(pack[at] ^ static_cast<char>(input.Number()));
+    if (pack[at] == before) continue;
+    std::erase_if(entries, [at](const PackEntry& entry) {
+      return at >= entry.offset - kPackRecordHeaderBytes && at < entry.end();
+    });
+  }
+  const Found rest = Scan(pack, 0);
+  CheckScan(rest, pack.size());
+  NS_CHECK(rest.scan.ok());
+  for (const PackEntry& entry : entries) {
+    NS_CHECK(std::find(rest.entries.begin(), rest.entries.end(), entry) !=
+             rest.entries.end());
+  }
+}
+
+}  // namespace
+}  // namespace nightsafe
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace nightsafe;
+  FuzzInput input(data, size);
+  if (input.Flag()) {
+    CheckMade(input);
     return 0;
   }
-  NS_CHECK(scan->records == records && scan->valid_length <= input.size());
-  NS_CHECK(scan->prefix_length <= scan->valid_length);
+  const std::string pack = input.RestText();
+  CheckScan(Scan(pack, 0), pack.size());
   return 0;
 }
