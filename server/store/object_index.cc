@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -19,8 +20,7 @@ constexpr size_t kBlockCacheBytes = 32 << 20;
 constexpr size_t kWriteBufferBytes = 16 << 20;
 constexpr double kBloomBitsPerKey = 10;
 
-// A failed write leaves RocksDB read-only, until Resume if it was for a full
-// disk; nothing is retried here.
+// A failed write leaves RocksDB read-only; nothing is retried here.
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string message =
@@ -43,6 +43,17 @@ class NoLog final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+// Keeps RocksDB from resuming by itself after a full disk: what it leaves
+// behind when it meets the full disk again can end the process at a later
+// write.
+class NoResumption final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   rocksdb::Options options;
   if (env != nullptr) options.env = env;
@@ -57,6 +68,7 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   options.max_open_files = 256;
   options.compression = rocksdb::kNoCompression;  // hashes do not shrink
   options.info_log = std::make_shared<NoLog>();
+  options.listeners.push_back(std::make_shared<NoResumption>());
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
@@ -64,19 +76,6 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env) {
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
-}
-
-std::string VersionKey() {
-  return std::string(1, static_cast<char>(IndexTable::kVersion));
-}
-
-// Resume leaves a log behind that took no batch for want of room only if there
-// is something to flush; the next write to such a log ends the process. So
-// there is always something: this, which is true and in no log.
-rocksdb::Status KeepSomethingToFlush(rocksdb::DB& db) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  return db.Put(options, VersionKey(), EncodeNumber(kIndexVersion));
 }
 
 std::string CurrentPath(absl::string_view directory) {
@@ -95,7 +94,7 @@ absl::Status RemoveFiles(rocksdb::Env& env, absl::string_view directory) {
 }
 
 absl::Status CheckVersion(rocksdb::DB& db) {
-  const std::string key = VersionKey();
+  const std::string key(1, static_cast<char>(IndexTable::kVersion));
   std::string value;
   const rocksdb::Status status = db.Get(rocksdb::ReadOptions(), key, &value);
   if (status.IsNotFound()) {
@@ -135,32 +134,69 @@ absl::StatusOr<uint64_t> ReadNumber(rocksdb::DB& db, const std::string& key) {
 }  // namespace
 
 ObjectIndex::ObjectIndex(std::unique_ptr<rocksdb::Env> env,
-                         std::unique_ptr<rocksdb::DB> db)
-    : env_(std::move(env)), db_(std::move(db)) {}
+                         absl::string_view directory)
+    : env_(std::move(env)), directory_(directory) {}
 
 ObjectIndex::~ObjectIndex() = default;
 
-absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenDatabase(
-    std::unique_ptr<rocksdb::Env> env, absl::string_view directory) {
+absl::Status ObjectIndex::OpenDatabase() {
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(
-      DatabaseOptions(env.get()), std::string(directory), &raw);
-  std::unique_ptr<rocksdb::DB> db(raw);
-  absl::Status status = FromRocks(opened, "open");
-  if (status.ok()) status = CheckVersion(*db);
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(DatabaseOptions(env_.get()), directory_, &raw);
+  std::shared_ptr<rocksdb::DB> db(raw);
+  NS_RETURN_IF_ERROR(FromRocks(opened, "open"));
+  NS_RETURN_IF_ERROR(CheckVersion(*db));
+  db_ = std::move(db);
+  full_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status ObjectIndex::OpenAgain() {
+  absl::MutexLock lock(&mutex_);
+  if (!full_) return absl::OkStatus();
+  if (db_.use_count() > 1) {
+    return absl::ResourceExhaustedError(
+        "object index: its disk was full, and it is being read; try again");
+  }
+  db_.reset();
+  absl::Status status = OpenDatabase();
+  if (status.ok()) return status;
+  // Reads need no room.
+  rocksdb::DB* raw = nullptr;
+  if (rocksdb::DB::OpenForReadOnly(DatabaseOptions(env_.get()), directory_,
+                                   &raw)
+          .ok()) {
+    db_.reset(raw);
+  }
+  return status;
+}
+
+absl::StatusOr<std::shared_ptr<rocksdb::DB>> ObjectIndex::Database() const {
+  absl::MutexLock lock(&mutex_);
+  if (db_ == nullptr) {
+    return absl::UnavailableError(
+        "object index: closed since its disk was full; free space, then try "
+        "again");
+  }
+  return db_;
+}
+
+absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenIn(
+    std::unique_ptr<rocksdb::Env> env, absl::string_view directory) {
+  std::unique_ptr<ObjectIndex> index(
+      new ObjectIndex(std::move(env), directory));
+  absl::MutexLock lock(&index->mutex_);
+  const absl::Status status = index->OpenDatabase();
+  if (status.ok()) return index;
   if (absl::IsResourceExhausted(status)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         directory, " cannot be opened: ", status.message(),
         "; free space, then start again; all snapshots are intact"));
   }
-  if (!status.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        directory, " cannot be used: ", status.message(),
-        "; it is derived data: run `nightsafed rebuild` on the data directory "
-        "to make it again"));
-  }
-  return std::unique_ptr<ObjectIndex>(
-      new ObjectIndex(std::move(env), std::move(db)));
+  return absl::FailedPreconditionError(absl::StrCat(
+      directory, " cannot be used: ", status.message(),
+      "; it is derived data: run `nightsafed rebuild` on the data directory "
+      "to make it again"));
 }
 
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(
@@ -171,13 +207,13 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(
     // What an interrupted removal left would be in the way.
     NS_RETURN_IF_ERROR(RemoveFiles(used, directory));
   }
-  return OpenDatabase(std::move(given), directory);
+  return OpenIn(std::move(given), directory);
 }
 
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenInMemory() {
-  return OpenDatabase(std::unique_ptr<rocksdb::Env>(
-                          rocksdb::NewMemEnv(rocksdb::Env::Default())),
-                      "/index");
+  return OpenIn(std::unique_ptr<rocksdb::Env>(
+                    rocksdb::NewMemEnv(rocksdb::Env::Default())),
+                "/index");
 }
 
 absl::Status ObjectIndex::Destroy(absl::string_view directory,
@@ -214,8 +250,9 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectIndex::Find(
   const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
-  db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(),
-                slices.size(), slices.data(), values.data(), statuses.data());
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<rocksdb::DB> db, Database());
+  db->MultiGet(rocksdb::ReadOptions(), db->DefaultColumnFamily(), slices.size(),
+               slices.data(), values.data(), statuses.data());
   std::vector<std::optional<ObjectLocation>> found(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) continue;
@@ -244,30 +281,26 @@ absl::Status ObjectIndex::Write(const VaultId& vault, const IndexBatch& batch,
   }
   rocksdb::WriteOptions options;
   options.sync = sync;
-  if (full_.load()) {
-    const rocksdb::Status resumed = db_->Resume();
-    if (resumed.IsBusy()) {
-      return absl::ResourceExhaustedError(
-          "object index: it waits for room on its disk");
-    }
-    NS_RETURN_IF_ERROR(FromRocks(resumed, "resumption"));
-    full_.store(false);
-  }
+  NS_RETURN_IF_ERROR(OpenAgain());
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<rocksdb::DB> db, Database());
   NS_KILL_POINT("index.before-write");
-  rocksdb::Status status = KeepSomethingToFlush(*db_);
-  if (status.ok()) status = db_->Write(options, &writes);
+  const rocksdb::Status status = db->Write(options, &writes);
   NS_KILL_POINT("index.written");
-  if (status.IsNoSpace()) full_.store(true);
+  if (status.IsNoSpace()) {
+    absl::MutexLock lock(&mutex_);
+    full_ = true;
+  }
   return FromRocks(status, "write");
 }
 
 absl::StatusOr<IndexState> ObjectIndex::State(const VaultId& vault) const {
   IndexState state;
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<rocksdb::DB> db, Database());
   NS_ASSIGN_OR_RETURN(
       state.journal_records,
-      ReadNumber(*db_, IndexPrefix(IndexTable::kJournal, vault)));
+      ReadNumber(*db, IndexPrefix(IndexTable::kJournal, vault)));
   NS_RETURN_IF_ERROR(ForEachKey(
-      *db_, IndexPrefix(IndexTable::kPack, vault),
+      *db, IndexPrefix(IndexTable::kPack, vault),
       [&](ByteView key, ByteView value) -> absl::Status {
         NS_ASSIGN_OR_RETURN(PackId pack, DecodePackKey(key));
         NS_ASSIGN_OR_RETURN(state.indexed_lengths[pack], DecodeNumber(value));
@@ -279,7 +312,8 @@ absl::StatusOr<IndexState> ObjectIndex::State(const VaultId& vault) const {
 absl::Status ObjectIndex::ForEach(
     const VaultId& vault,
     const std::function<absl::Status(const IndexEntry&)>& take) const {
-  return ForEachKey(*db_, IndexPrefix(IndexTable::kObject, vault),
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<rocksdb::DB> db, Database());
+  return ForEachKey(*db, IndexPrefix(IndexTable::kObject, vault),
                     [&](ByteView key, ByteView value) -> absl::Status {
                       NS_ASSIGN_OR_RETURN(IndexEntry entry,
                                           DecodeEntry(key, value));
@@ -298,7 +332,8 @@ absl::Status ObjectIndex::Erase(const VaultId& vault) {
   }
   rocksdb::WriteOptions options;
   options.sync = true;
-  return FromRocks(db_->Write(options, &writes), "erasure");
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<rocksdb::DB> db, Database());
+  return FromRocks(db->Write(options, &writes), "erasure");
 }
 
 }  // namespace nightsafe

@@ -6,18 +6,20 @@
 // cut; IndexState tells how far it got, and start-up compares.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/object/object.h"
@@ -105,15 +107,24 @@ class ObjectIndex {
   absl::Status Erase(const VaultId& vault);
 
  private:
-  ObjectIndex(std::unique_ptr<rocksdb::Env> env,
-              std::unique_ptr<rocksdb::DB> db);
-  static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenDatabase(
+  ObjectIndex(std::unique_ptr<rocksdb::Env> env, absl::string_view directory);
+  static absl::StatusOr<std::unique_ptr<ObjectIndex>> OpenIn(
       std::unique_ptr<rocksdb::Env> env, absl::string_view directory);
+  absl::Status OpenDatabase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After a full disk: RocksDB refuses all writes until it is opened again.
+  // RESOURCE_EXHAUSTED: still no room; reads go on.
+  absl::Status OpenAgain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // For the length of one call.
+  absl::StatusOr<std::shared_ptr<rocksdb::DB>> Database() const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::unique_ptr<rocksdb::Env> env_;  // null: the default; outlives db_
-  const std::unique_ptr<rocksdb::DB> db_;
-  // A write found no space; RocksDB refuses all until it is told to resume.
-  std::atomic<bool> full_ = false;
+  const std::string directory_;
+  mutable absl::Mutex mutex_;
+  // Null if it could not be opened again.
+  std::shared_ptr<rocksdb::DB> db_ ABSL_GUARDED_BY(mutex_);
+  // A write found no space.
+  bool full_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace nightsafe
