@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A call of the real server that changes files fails: each one in turn.
 
-    tests/crash/failing_disk.py [--rounds N | --all] [--seed S]
-                                [--only PHASE,KIND,ERROR,AT,LASTING]
+    tests/crash/failing_disk.py [--rounds N | --all [PHASE[,KIND[,ERROR]]]
+                                 | --only PHASE,KIND,ERROR,AT,LASTING]
+                                [--seed S]
 
 PHASE is one of
 
@@ -21,7 +22,7 @@ KIND is write, sync, rename, create or allocate; ERROR is EIO, ENOSPC or short
     * a start is refused with a message, or succeeds; then it succeeds;
     * nothing acknowledged is lost; nothing incomplete is listed.
 
---all tries every call of every kind; --rounds a random sample.
+--all tries every call (of that phase, kind, error); --rounds a random sample.
 """
 
 import collections
@@ -190,10 +191,12 @@ def sample(disk, rng, rounds):
         disk.play(*point)
 
 
-def sweep(disk):
+def sweep(disk, wanted):
     """Every call, until two runs in a row do not get as far."""
     for phase in PHASES:
         for kind, error, lasting in FAULTS:
+            if wanted != [phase, kind, name_of(error)][:len(wanted)]:
+                continue
             at = missed = 0
             while missed < 2:
                 at += 1
@@ -228,7 +231,9 @@ def main():
                 disk.play(phase, kind, SHORT if error == "short"
                           else getattr(errno, error), int(at), int(lasting))
             elif "--all" in sys.argv:
-                sweep(disk)
+                behind = sys.argv[sys.argv.index("--all") + 1:][:1]
+                sweep(disk, [word for text in behind if text[0] != "-"
+                             for word in text.split(",")])
             else:
                 sample(disk, rng, rounds)
             words = ledger.finish()
