@@ -84,7 +84,11 @@ void ReportOutput::ShowSummary(const RestoreReport& report) {
 
 ExitCode ExitCodeOf(const RestoreReport& report) {
   if (report.count(Trouble::kDamaged) > 0) return kExitDamaged;
-  if (report.count(Trouble::kNotWritten) > 0) return kExitUnreadableFiles;
+  // Whoever looks at nothing else must learn that it is not as it was.
+  if (report.count(Trouble::kNotWritten) > 0 ||
+      report.count(Trouble::kNotApplied) > 0) {
+    return kExitUnreadableFiles;
+  }
   return kExitOk;
 }
 

@@ -97,7 +97,8 @@ void AddRestoreCommand(Program& program, const ClientOptions& client) {
   command->footer(
       "Everything keeps its full path: /etc/hosts becomes TARGET/etc/hosts. "
       "Owners are restored by number, and only by root. All that is fetched is "
-      "verified. Exit code 3: something could not be written; 7: stored bytes "
+      "verified. Exit code 3: something, or an attribute of it, could not be "
+      "written; 7: stored bytes "
       "are damaged (files are named, the rest is restored). " +
       SnapshotNameHelp());
   command->add_option("NAME", options->name, "snapshot and path")->required();

@@ -334,7 +334,10 @@ absl::Status TreeWriter::Finish() {
     ApplyMetadata(fd->get(), it->entry->entry, options_.metadata, trouble);
     ApplyLockingFlags(fd->get(), it->entry->entry, trouble);
   }
-  return absl::OkStatus();
+  // What is still in memory may not fit, or the disk may fail; nobody would
+  // learn of it.
+  if (syncfs(root_.fd()) == 0) return absl::OkStatus();
+  return SystemError("the target's file system could not store all of it");
 }
 
 }  // namespace nightsafe

@@ -47,7 +47,7 @@ class TreeWriter {
   absl::Status End();
 
   // Once, after the last entry: what must come last. Directories, deepest
-  // first.
+  // first. When it returns OK all is on the disk.
   absl::Status Finish();
 
  private:

@@ -31,7 +31,8 @@ def program(name):
     folder = {"nightsafed": "server",
               "plain_read_key": "tests/support",
               "no_sync.so": "tests/support",
-              "failing_calls.so": "tests/support"}.get(name, "client")
+              "failing_calls.so": "tests/support",
+              "nth_call.so": "tests/support"}.get(name, "client")
     return os.path.join(build, folder, name)
 
 
