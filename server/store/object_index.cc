@@ -229,6 +229,7 @@ absl::Status ObjectIndex::Destroy(absl::string_view directory,
     NS_RETURN_IF_ERROR(FromRocks(
         used.NewDirectory(std::string(directory), &names), "removal"));
     NS_RETURN_IF_ERROR(FromRocks(names->Fsync(), "removal"));
+    NS_KILL_POINT("rebuild.current-removed");
   }
   return RemoveFiles(used, directory);
 }

@@ -157,15 +157,16 @@ def restore_point(scene, name, hit):
 
 
 def check_partial(root, target):
-    """A file that has its attributes has its content."""
+    """A file that has its name and its attributes has its content."""
     for folder, _, names in os.walk(target + root):
         for name in names:
+            if name.startswith(".nightsafe-partial-"):
+                continue
             path = os.path.join(folder, name)
             status = os.lstat(path)
             source = os.path.join(root, os.path.relpath(path, target + root))
-            wanted = os.lstat(source)
             if not stat.S_ISREG(status.st_mode) \
-                    or status.st_mtime_ns != wanted.st_mtime_ns:
+                    or status.st_mtime_ns != os.lstat(source).st_mtime_ns:
                 continue
             with open(path, "rb") as one, open(source, "rb") as other:
                 check(one.read() == other.read(), f"{path} looks whole and is "
