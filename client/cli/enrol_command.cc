@@ -54,6 +54,11 @@ absl::StatusOr<Credential> FromEnrolment(const Enrolment& enrolment) {
   return credential;
 }
 
+// Of a credential that is to replace the one that is there.
+std::string NextKeyFile(const std::string& directory) {
+  return directory + "/next-key.pem";
+}
+
 // The key of an enrolment that was begun and not finished, so that its token,
 // which may be bound to that key already, still works.
 absl::StatusOr<std::string> PrivateKey(FileSystem& fs,
@@ -65,7 +70,9 @@ absl::StatusOr<std::string> PrivateKey(FileSystem& fs,
       !begun->private_key_pem.empty()) {
     return begun->private_key_pem;
   }
-  return GeneratePrivateKeyPem();
+  absl::StatusOr<std::string> kept =
+      ReadWholeFile(fs, NextKeyFile(directory), kMaxEnrolmentBytes);
+  return kept.ok() ? std::move(kept) : GeneratePrivateKeyPem();
 }
 
 absl::Status RefuseToReplace(FileSystem& fs, const std::string& directory,
@@ -117,6 +124,10 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
   // One that is being replaced works until the new one does.
   if (absl::IsNotFound(fs->Stat(directory + "/certificate.pem").status())) {
     NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
+  } else {
+    NS_RETURN_IF_ERROR(WriteFileDurably(*fs, NextKeyFile(directory),
+                                        AsBytes(credential.private_key_pem),
+                                        0600));
   }
   NS_KILL_POINT("credential.key-saved");
   NS_ASSIGN_OR_RETURN(credential.certificate_pem,
@@ -127,6 +138,7 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
     NS_RETURN_IF_ERROR(SaveDepositKey(*fs, directory, key));
   }
   NS_RETURN_IF_ERROR(SaveCredential(*fs, directory, credential));
+  fs->Unlink(NextKeyFile(directory)).IgnoreError();  // or there is none
   NS_KILL_POINT("credential.saved");
   const bool host = credential.role == CredentialRole::kHost;
   std::fprintf(stderr, "enrolled as %s %s at %s\nnext:  nightsafe %s\n",
