@@ -8,7 +8,7 @@
     --points all   every kill point of the server (NS_KILL_POINT in the source),
                    at its first, second and third hit; N: so many of them by
                    chance (default 2, and those that once found a defect);
-                   NAME or NAME:HIT: that one
+                   NAME:HIT: that one; NAME or AREA,...: those
 
 The goal figures: --random 330 --points all (some 500 kills).
 

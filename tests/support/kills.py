@@ -44,8 +44,8 @@ def area(name):
 
 
 def chosen_points(names, rng, always, smoke):
-    """(name, hit) pairs by --points N|all|NAME[:N] on the command line; without
-    it the points of `always` and `smoke` others."""
+    """(name, hit) pairs by --points N|all|NAME:N|NAME or AREA,... on the command
+    line; without it the points of `always` and `smoke` others."""
     pairs = [(name, hit) for name in names for hit in HITS]
     if "--points" not in sys.argv:
         return always + rng.sample([p for p in pairs if p[1] == 1
@@ -56,8 +56,14 @@ def chosen_points(names, rng, always, smoke):
     if what.isdigit():
         return rng.sample([p for p in pairs if p[1] == 1], int(what))
     name, _, hit = what.partition(":")
-    check(name in names, f"there is no kill point {name}")
-    return [(name, int(hit))] if hit else [p for p in pairs if p[0] == name]
+    if hit:
+        check(name in names, f"there is no kill point {name}")
+        return [(name, int(hit))]
+    wanted = what.split(",")
+    for one in wanted:
+        check(any(one in (n, area(n)) for n in names),
+              f"there is no kill point {one}")
+    return [p for p in pairs if p[0] in wanted or area(p[0]) in wanted]
 
 
 class Source:
