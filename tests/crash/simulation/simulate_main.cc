@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/crash/simulation/seeded_random.h"
 #include "tests/crash/simulation/simulation.h"
+#include "tests/crash/simulation/sweep.h"
 
 namespace nightsafe {
 namespace {
@@ -23,6 +24,10 @@ struct Arguments {
   uint64_t draws = 1;
   unsigned jobs = 1;
   bool planted = false;
+  bool sweep = false;
+  uint64_t every = 1;
+  std::string scenario;
+  std::string fault;
 };
 
 // Every run repeats to the byte only if addresses do: hash tables depend on
@@ -162,6 +167,45 @@ bool CatchPlanted(const Arguments& arguments) {
   return all;
 }
 
+bool SweepAll(const Arguments& arguments) {
+  constexpr const char* kNames[] = {
+      "write",   "sync",   "allocate", "create",         "rename",
+      "replace", "unlink", "mkdir",    "sync-directory", "read"};
+  SweepFigures figures;
+  const absl::Status status = RunSweep({.seed = arguments.seed,
+                                        .every = arguments.every,
+                                        .scenario = arguments.scenario,
+                                        .call = arguments.call,
+                                        .fault = arguments.fault},
+                                       figures);
+  uint64_t points = 0;
+  for (const SweepFigures::Scenario& scenario : figures.scenarios) {
+    std::cout << scenario.name << ":";
+    for (const auto& [operation, count] : scenario.calls) {
+      std::cout << " " << count << " " << kNames[static_cast<int>(operation)];
+    }
+    std::cout << " (" << scenario.index_calls << " of RocksDB's files); "
+              << scenario.points << " failing calls: " << scenario.reported
+              << " reported, " << scenario.right << " without effect\n";
+    points += scenario.points;
+  }
+  std::cout << points << " failing calls, " << figures.states.states
+            << " crash states behind them, " << figures.states.rebuilds
+            << " rebuilds\n";
+  if (status.ok()) {
+    std::cout << "0 failures in " << points << ": at most "
+              << 300.0 / static_cast<double>(points) << " % at 95 %\n";
+    return points > 0;
+  }
+  const std::string message(status.message());
+  std::string replay = message.substr(message.rfind('[') + 1);
+  if (!replay.empty()) replay.pop_back();
+  std::cout << "FAILED: " << message
+            << "\nreplay: tests/crash/simulate --sweep --seed "
+            << arguments.seed << " " << replay << "\n";
+  return false;
+}
+
 int Run(int argc, char** argv) {
   Arguments arguments;
   arguments.seed = std::random_device()();
@@ -181,6 +225,15 @@ int Run(int argc, char** argv) {
   app.add_option("-j", arguments.jobs, "processes")->capture_default_str();
   app.add_flag("--planted", arguments.planted,
                "show that planted defects are found");
+  app.add_flag(
+      "--sweep", arguments.sweep,
+      "let every call of every operation fail instead: EIO, ENOSPC,\n"
+      "once and from then on, each followed by a kill and a power cut");
+  app.add_option("--every", arguments.every,
+                 "with --sweep: only every so-many-th call")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--scenario", arguments.scenario, "with --sweep: only this");
+  app.add_option("--fault", arguments.fault, "with --sweep: only this");
   CLI11_PARSE(app, argc, argv);
   FixAddresses(argv);
   // Pages that go back to the system between two starts cost more than these.
@@ -191,7 +244,9 @@ int Run(int argc, char** argv) {
   std::cout << "seed " << arguments.seed << "\n" << std::flush;
   const auto started = std::chrono::steady_clock::now();
   bool fine = true;
-  if (arguments.planted) {
+  if (arguments.sweep) {
+    fine = SweepAll(arguments);
+  } else if (arguments.planted) {
     fine = CatchPlanted(arguments);
   } else {
     Figures figures;

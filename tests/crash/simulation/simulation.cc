@@ -70,6 +70,24 @@ absl::Status Simulation::Run() {
   return violation_;
 }
 
+absl::StatusOr<CrashState> Simulation::MakeBase(uint64_t seed,
+                                                StoreOptions& store_options) {
+  Figures figures;
+  Simulation simulation({.seed = seed}, figures);
+  NS_RETURN_IF_ERROR(simulation.SetUp());
+  simulation.watching_ = false;
+  store_options = simulation.store_options_;
+  for (const Kind kind :
+       {Kind::kDeposit, Kind::kDeposit, Kind::kRestart, Kind::kDeposit,
+        Kind::kDeposit, Kind::kOpen, Kind::kPut, Kind::kPut}) {
+    NS_RETURN_IF_ERROR(simulation.Do({kind, simulation.random_()}));
+  }
+  return CrashState{.disk = simulation.server_->disk().AfterKill(),
+                    .ledger = simulation.ledger_,
+                    .agents = simulation.agents_,
+                    .crashes = 1};
+}
+
 absl::Status Simulation::SetUp() {
   auto disk = std::make_unique<SimDisk>(random_());
   NS_RETURN_IF_ERROR(disk->MakeDirectory(kSimData, 0750));

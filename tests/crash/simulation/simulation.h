@@ -35,6 +35,9 @@ class Simulation {
   // Not OK: a promise was broken. The message ends with the call, as
   // "[call N]", if it was a drawn state.
   absl::Status Run();
+  // A disk with some history, as a kill left it, and with what options.
+  static absl::StatusOr<CrashState> MakeBase(uint64_t seed,
+                                             StoreOptions& store_options);
   // Of all mutating calls but their bytes: equal for equal seeds.
   uint64_t trace() const { return trace_; }
 

@@ -45,6 +45,9 @@ struct CrashState {
 std::unique_ptr<SimDisk> DrawCrash(const SimDisk& disk, std::mt19937_64& random,
                                    Figures& figures);
 
+// As `depth` of CheckState: the state's server does not crash again.
+inline constexpr int kNoMoreCrashes = 100;
+
 // Start, ledger, next backup, and at random: scrub, clean restart, rebuild, and
 // another crash on the way, whose state is checked in the same way. Not OK: a
 // promise was broken.
