@@ -93,12 +93,14 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs,
 absl::Status MakeDirectoriesDurably(FileSystem& fs, absl::string_view path,
                                     mode_t mode) {
   const absl::string_view parent = DirectoryOf(path);
-  if (fs.Stat(path).ok()) {
+  const absl::Status found = fs.Stat(path).status();
+  if (found.ok()) {
     // Whoever made it may have been killed before this.
     const absl::Status synced = fs.SyncDirectory(parent);
     // Where we may not look, we made nothing.
     return absl::IsPermissionDenied(synced) ? absl::OkStatus() : synced;
   }
+  if (!absl::IsNotFound(found) || parent == path) return found;
   NS_RETURN_IF_ERROR(MakeDirectoriesDurably(fs, parent, mode));
   NS_RETURN_IF_ERROR(fs.MakeDirectory(path, mode));
   return fs.SyncDirectory(parent);

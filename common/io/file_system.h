@@ -28,8 +28,9 @@ class FileView {
   virtual ByteView bytes() const = 0;
 };
 
-// An open file. Reads may run concurrently; writes and syncs need one caller
-// at a time. Closing never syncs.
+// An open file. Reads may run concurrently, and a sync beside a write: it
+// covers the writes that had returned before it. Writes need one caller at a
+// time, and so do syncs. Closing never syncs.
 //
 // After a failed WriteAt or SyncData nothing written since the last successful
 // SyncData may be believed, and a later SyncData that succeeds proves nothing.

@@ -22,9 +22,13 @@ absl::StatusOr<std::unique_ptr<PackWriter>> PackWriter::Create(
   NS_KILL_POINT("pack.created");
   std::unique_ptr<PackWriter> writer(
       new PackWriter(fs, directory, identity, std::move(file)));
-  NS_RETURN_IF_ERROR(writer->Write(AsBytes(EncodePackHeader(identity))));
+  const absl::Status status =
+      writer->Write(AsBytes(EncodePackHeader(identity)));
   NS_KILL_POINT("pack.header-written");
-  return writer;
+  if (status.ok()) return writer;
+  // Nothing refers to it; if this fails too, a start finds nothing in it.
+  fs.Unlink(path).IgnoreError();
+  return status;
 }
 
 // The only write of a pack: at its end, once.
@@ -73,15 +77,24 @@ absl::StatusOr<PackEntry> PackWriter::Append(const PackObject& object) {
 
 absl::Status PackWriter::Sync() {
   NS_RETURN_IF_ERROR(failure_);
+  return Synced(SyncFile(), length_);
+}
+
+absl::Status PackWriter::SyncFile() {
   NS_KILL_POINT("pack.before-sync");
-  failure_ = file_->SyncData();
+  NS_RETURN_IF_ERROR(file_->SyncData());
   NS_KILL_POINT("pack.data-synced");
-  if (failure_.ok() && !name_synced_) failure_ = fs_.SyncDirectory(directory_);
-  NS_RETURN_IF_ERROR(failure_);
+  if (!name_synced_) NS_RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
   NS_KILL_POINT("pack.synced");
   name_synced_ = true;
-  synced_length_ = length_;
   return absl::OkStatus();
+}
+
+absl::Status PackWriter::Synced(const absl::Status& status, uint64_t length) {
+  // What was synced before an append failed stands all the same.
+  if (status.ok()) synced_length_ = length;
+  if (failure_.ok()) failure_ = status;
+  return status;
 }
 
 Toc PackWriter::SyncedToc() const {

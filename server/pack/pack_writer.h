@@ -33,7 +33,7 @@ struct PackObject {
 class PackWriter {
  public:
   // Makes `directory`/<pack>.pack with its header. Never opens an existing one:
-  // ALREADY_EXISTS. After another error an unusable file may be left. Borrows
+  // ALREADY_EXISTS. Leaves no file after another error, if it can. Borrows
   // nothing but `fs`.
   static absl::StatusOr<std::unique_ptr<PackWriter>> Create(
       FileSystem& fs, absl::string_view directory,
@@ -47,6 +47,11 @@ class PackWriter {
   // Everything appended so far, and the file's name, is durable when OK.
   // Otherwise the pack is dead.
   absl::Status Sync();
+  // The same in two steps, for a caller that lets others append meanwhile:
+  // SyncFile needs no lock but one against itself; then, locked again, Synced
+  // with its answer and the length() from before it.
+  absl::Status SyncFile();
+  absl::Status Synced(const absl::Status& status, uint64_t length);
 
   const PackIdentity& identity() const { return identity_; }
   uint64_t length() const { return length_; }

@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "common/base/kill_point.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
@@ -61,6 +62,16 @@ absl::Status CheckVersion(FileSystem& fs, absl::string_view path) {
                    ": use the program that wrote it, or a newer one"));
 }
 
+// A start that fails must tell of them too: who reads the message may have
+// nothing else.
+absl::Status WithLosses(const absl::Status& status,
+                        const StartupReport& report) {
+  if (report.losses.empty()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; found before that: ",
+                                   absl::StrJoin(report.losses, "; ")));
+}
+
 absl::Status CheckEmpty(FileSystem& fs, absl::string_view path) {
   NS_ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(path));
   if (names.empty()) return absl::OkStatus();
@@ -104,7 +115,36 @@ DataDirectory::~DataDirectory() = default;
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
     FileSystem& fs, absl::string_view path, const Clock& clock,
     const DataOptions& options, StartupReport& report) {
-  return OpenWith(fs, path, clock, options, report, {});
+  auto data = OpenWith(fs, path, clock, options, report, {});
+  if (!absl::IsResourceExhausted(data.status())) {
+    return data.ok() ? std::move(data) : WithLosses(data.status(), report);
+  }
+  report = {.clean = false};
+  auto readable = OpenFull(fs, path, clock, options, report, data.status());
+  return readable.ok() ? std::move(readable)
+                       : WithLosses(data.status(), report);
+}
+
+// As for a rescue, but what asks for no room in vaults can be changed.
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenFull(
+    FileSystem& fs, absl::string_view path, const Clock& clock,
+    const DataOptions& options, StartupReport& report,
+    const absl::Status& reason) {
+  std::unique_ptr<DataDirectory> data(
+      new DataDirectory(fs, path, clock, options, /*read_only=*/true));
+  data->full_reason_ = absl::StrCat("there was no room to start (",
+                                    reason.message(), "): snapshots can be ",
+                                    "restored and nothing can be deposited "
+                                    "until there is room and nightsafed "
+                                    "is started again");
+  NS_ASSIGN_OR_RETURN(data->lock_, LockDirectory(fs, path));
+  NS_RETURN_IF_ERROR(CheckVersion(fs, path));
+  NS_ASSIGN_OR_RETURN(data->registry_,
+                      Registry::Open(fs, ServerPath(path), clock));
+  NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::OpenInMemory());
+  NS_RETURN_IF_ERROR(data->OpenVaults(report, {}));
+  report.notes.push_back(data->full_reason_);
+  return data;
 }
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenWith(
@@ -238,6 +278,7 @@ std::vector<Vault*> DataDirectory::Vaults() {
 }
 
 std::string DataDirectory::read_only_reason() const {
+  if (!full_reason_.empty()) return full_reason_;
   absl::MutexLock lock(&mutex_);
   for (const auto& [name, vault] : vaults_) {
     std::string reason = vault->read_only_reason();

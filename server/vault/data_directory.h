@@ -40,6 +40,8 @@ class DataDirectory {
 
   // FAILED_PRECONDITION: another process holds it, or another version (says
   // which and what to do). Recovers after an unclean stop before it returns.
+  // Without room for that it can be read only: read_only_reason() says so, and
+  // the objects' locations are held in memory.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const DataOptions& options, StartupReport& report);
@@ -85,6 +87,10 @@ class DataDirectory {
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const DataOptions& options, StartupReport& report,
       const IndexProgress& progress);
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> OpenFull(
+      FileSystem& fs, absl::string_view path, const Clock& clock,
+      const DataOptions& options, StartupReport& report,
+      const absl::Status& reason);
   absl::Status OpenVaults(StartupReport& report, const IndexProgress& progress);
   absl::Status OpenVault(const VaultRegistration& registration,
                          StartupReport& report, const IndexProgress& progress);
@@ -94,6 +100,7 @@ class DataDirectory {
   const Clock& clock_;
   const DataOptions options_;
   const bool read_only_;
+  std::string full_reason_;  // why it is read-only for want of room
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<ObjectIndex> index_;

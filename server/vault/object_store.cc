@@ -1,6 +1,7 @@
 #include "server/vault/object_store.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
@@ -201,15 +202,31 @@ absl::Status ObjectStore::BarrierLocked(std::span<const IndexEntry> proved,
 }
 
 void ObjectStore::SyncPacks() {
+  struct Dirty {
+    PackWriter* writer;
+    uint64_t length;
+    absl::Status status;
+  };
+  std::vector<Dirty> dirty;
   {
-    // The open packs are synced under the lock: a file takes one writer or
-    // syncer at a time.
     absl::MutexLock lock(&append_mutex_);
-    for (std::unique_ptr<PackWriter>* open : {&open_data_, &open_node_}) {
-      if (*open == nullptr) continue;
+    for (const auto* open : {&open_data_, &open_node_}) {
+      if (*open == nullptr || !(*open)->dirty()) continue;
+      dirty.push_back({.writer = open->get(), .length = (*open)->length()});
+    }
+  }
+  // Appends go on meanwhile; only a barrier destroys writers.
+  for (Dirty& open : dirty) open.status = open.writer->SyncFile();
+  {
+    absl::MutexLock lock(&append_mutex_);
+    for (const Dirty& open : dirty) {
       // A failure is seen from dead().
-      if ((*open)->dirty()) (*open)->Sync().IgnoreError();
-      if ((*open)->dead()) rolled_.push_back(std::move(*open));
+      open.writer->Synced(open.status, open.length).IgnoreError();
+    }
+    for (std::unique_ptr<PackWriter>* open : {&open_data_, &open_node_}) {
+      if (*open != nullptr && (*open)->dead()) {
+        rolled_.push_back(std::move(*open));
+      }
     }
     for (std::unique_ptr<PackWriter>& writer : rolled_) {
       ended_.push_back({.writer = std::move(writer)});
@@ -287,6 +304,13 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
       batch.objects.push_back({key.first, key.second, location});
     }
   }
+  // The same bytes for the same history, and cheaper to insert.
+  std::sort(batch.objects.begin(), batch.objects.end(),
+            [](const IndexEntry& a, const IndexEntry& b) {
+              return std::tie(a.domain_number, a.id) <
+                     std::tie(b.domain_number, b.id);
+            });
+  std::sort(batch.indexed_lengths.begin(), batch.indexed_lengths.end());
   const size_t moved = batch.objects.size();
   batch.objects.insert(batch.objects.end(), proved.begin(), proved.end());
   if (absl::Status status = index_.Write(vault_, batch, /*sync=*/true);
@@ -355,7 +379,10 @@ absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
 
 std::vector<std::pair<PackId, uint64_t>> ObjectStore::UnsealedPacks() const {
   absl::MutexLock lock(&mutex_);
-  return {unsealed_.begin(), unsealed_.end()};
+  std::vector<std::pair<PackId, uint64_t>> packs(unsealed_.begin(),
+                                                 unsealed_.end());
+  std::sort(packs.begin(), packs.end());
+  return packs;
 }
 
 absl::Status ObjectStore::SealAll() {

@@ -41,7 +41,7 @@ struct StoreOptions {
 // Thread-safe. Three locks, taken in this order:
 //   sync_mutex_    one barrier at a time; held during sync, seal, index write
 //   append_mutex_  the two open packs; held during an append (into the page
-//                  cache) and while an open pack is synced
+//                  cache), not while they are synced
 //   mutex_         memory only
 class ObjectStore {
  public:
@@ -80,7 +80,7 @@ class ObjectStore {
   absl::Status Quarantine(const IndexEntry& entry, absl::string_view reason)
       ABSL_LOCKS_EXCLUDED(sync_mutex_);
 
-  // Unfinished packs with the length that is durable and indexed.
+  // Unfinished packs with the length that is durable and indexed, by id.
   std::vector<std::pair<PackId, uint64_t>> UnsealedPacks() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 

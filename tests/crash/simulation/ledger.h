@@ -18,6 +18,8 @@ struct Ledger {
   std::map<SnapshotId, AttemptPtr> attempted;
   std::vector<SnapshotId> acknowledged;
   std::vector<std::string> vaults;
+  // Its addition was not answered yet; without a name: none is under way.
+  VaultRegistration adding;
   std::vector<HostRegistration> hosts;
   uint64_t put_bytes = 0;  // of objects that a server took
 };

@@ -109,9 +109,11 @@ absl::Status Simulation::AddVault() {
   if (vaults_.size() == kMaxVaults) return absl::OkStatus();
   auto vault =
       std::make_unique<TestVault>(absl::StrCat("vault", vaults_.size() + 1));
+  ledger_.adding = vault->registration();
   NS_RETURN_IF_ERROR(
       server_->data().AddVault(vault->registration(), AsBytes("keyring")));
   ledger_.vaults.push_back(vault->registration().name);
+  ledger_.adding = {};
   vaults_.push_back(std::move(vault));
   return absl::OkStatus();
 }

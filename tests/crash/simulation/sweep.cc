@@ -51,8 +51,10 @@ absl::Status DepositTwice(Place& place) {
 absl::Status ChangeRegistry(Place& place) {
   DataDirectory& data = place.server->data();
   const TestVault vault("another");
+  place.ledger.adding = vault.registration();
   NS_RETURN_IF_ERROR(data.AddVault(vault.registration(), AsBytes("keyring")));
   place.ledger.vaults.push_back(vault.registration().name);
+  place.ledger.adding = {};
   NS_ASSIGN_OR_RETURN(
       HostRegistration host,
       data.registry().AddHost(vault.registration().name, "late", "",
@@ -212,6 +214,11 @@ class Sweep {
     place.server->disk().Observe({});
     ++figures.points;
     ++(answer.ok() ? figures.right : figures.reported);
+    if (absl::StartsWith(scenario.name, "start") &&
+        fault.code == absl::StatusCode::kResourceExhausted) {
+      // For reading at least.
+      NS_RETURN_IF_ERROR(Annotate(answer, "no start on a full disk"));
+    }
     if (place.server->running()) {
       if (!place.server->report().losses.empty()) {
         return absl::InternalError(place.server->report().losses.front());
