@@ -1,5 +1,7 @@
 #include "server/vault/deposit_session.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "common/base/kill_point.h"
 #include "common/base/limits.h"
@@ -273,7 +275,9 @@ VaultRecord DepositSession::CommitRecord(const Manifest& manifest,
   commit.set_new_objects(stored_objects_);
   commit.set_domain_number(host_.domain_number);
   commit.set_writer(host_.writer);
-  for (const auto& [pack, length] : store_.UnsealedPacks()) {
+  auto packs = store_.UnsealedPacks();
+  std::sort(packs.begin(), packs.end());
+  for (const auto& [pack, length] : packs) {
     VaultRecord::PackLength& unsealed = *commit.add_packs();
     unsealed.set_pack(std::string(pack.text()));
     unsealed.set_length(length);

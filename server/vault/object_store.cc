@@ -1,7 +1,6 @@
 #include "server/vault/object_store.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
@@ -166,11 +165,10 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
 
 absl::Status ObjectStore::Barrier(std::span<const IndexEntry> proved,
                                   uint64_t generation) {
-  uint64_t puts = 0;
-  {
+  const uint64_t puts = [this] {
     absl::MutexLock lock(&mutex_);
-    puts = puts_;
-  }
+    return puts_;
+  }();
   absl::MutexLock lock(&sync_mutex_);
   if (durable_puts_ < puts) return BarrierLocked(proved, generation);
   // Group commit: a barrier that began after the puts covered them.
@@ -182,11 +180,10 @@ absl::Status ObjectStore::Barrier(std::span<const IndexEntry> proved,
 absl::Status ObjectStore::BarrierLocked(std::span<const IndexEntry> proved,
                                         uint64_t generation) {
   NS_RETURN_IF_ERROR(failure());
-  uint64_t puts = 0;
-  {
+  const uint64_t puts = [this] {
     absl::MutexLock lock(&mutex_);
-    puts = puts_;
-  }
+    return puts_;
+  }();
   NS_KILL_POINT("commit.before-sync");
   SyncPacks();
   NS_KILL_POINT("commit.after-sync");
@@ -202,36 +199,29 @@ absl::Status ObjectStore::BarrierLocked(std::span<const IndexEntry> proved,
 }
 
 void ObjectStore::SyncPacks() {
-  struct Dirty {
-    PackWriter* writer;
-    uint64_t length;
-    absl::Status status;
-  };
-  std::vector<Dirty> dirty;
+  std::vector<std::pair<PackWriter*, uint64_t>> dirty;
   {
     absl::MutexLock lock(&append_mutex_);
     for (const auto* open : {&open_data_, &open_node_}) {
       if (*open == nullptr || !(*open)->dirty()) continue;
-      dirty.push_back({.writer = open->get(), .length = (*open)->length()});
+      dirty.emplace_back(open->get(), (*open)->length());
     }
   }
-  // Appends go on meanwhile; only a barrier destroys writers.
-  for (Dirty& open : dirty) open.status = open.writer->SyncFile();
+  for (const auto& [writer, length] : dirty) {
+    // Appends go on meanwhile; only a barrier destroys writers.
+    const absl::Status status = writer->SyncFile();
+    absl::MutexLock lock(&append_mutex_);
+    writer->Synced(status, length).IgnoreError();  // seen from dead()
+  }
   {
     absl::MutexLock lock(&append_mutex_);
-    for (const Dirty& open : dirty) {
-      // A failure is seen from dead().
-      open.writer->Synced(open.status, open.length).IgnoreError();
-    }
     for (std::unique_ptr<PackWriter>* open : {&open_data_, &open_node_}) {
-      if (*open != nullptr && (*open)->dead()) {
+      if (*open != nullptr && (*open)->dead())
         rolled_.push_back(std::move(*open));
-      }
     }
-    for (std::unique_ptr<PackWriter>& writer : rolled_) {
+    for (auto& writer : std::exchange(rolled_, {})) {
       ended_.push_back({.writer = std::move(writer)});
     }
-    rolled_.clear();
   }
   for (EndedPack& ended : ended_) {
     if (ended.writer->dirty()) ended.writer->Sync().IgnoreError();
@@ -304,13 +294,11 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
       batch.objects.push_back({key.first, key.second, location});
     }
   }
-  // The same bytes for the same history, and cheaper to insert.
-  std::sort(batch.objects.begin(), batch.objects.end(),
-            [](const IndexEntry& a, const IndexEntry& b) {
-              return std::tie(a.domain_number, a.id) <
-                     std::tie(b.domain_number, b.id);
-            });
-  std::sort(batch.indexed_lengths.begin(), batch.indexed_lengths.end());
+  // The same for the same history, and cheaper to insert.
+  std::ranges::sort(batch.objects, {}, [](const IndexEntry& entry) {
+    return std::pair(entry.domain_number, entry.id);
+  });
+  std::ranges::sort(batch.indexed_lengths);
   const size_t moved = batch.objects.size();
   batch.objects.insert(batch.objects.end(), proved.begin(), proved.end());
   if (absl::Status status = index_.Write(vault_, batch, /*sync=*/true);
@@ -356,9 +344,7 @@ void ObjectStore::Forget(const PackWriter& writer) {
   absl::MutexLock lock(&mutex_);
   unsealed_.erase(writer.identity().pack);
   unsealed_objects_ -= writer.entries().size();
-  for (const PackEntry& entry : writer.entries()) {
-    unsealed_bytes_ -= entry.length;
-  }
+  for (const auto& entry : writer.entries()) unsealed_bytes_ -= entry.length;
 }
 
 absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
@@ -379,10 +365,7 @@ absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
 
 std::vector<std::pair<PackId, uint64_t>> ObjectStore::UnsealedPacks() const {
   absl::MutexLock lock(&mutex_);
-  std::vector<std::pair<PackId, uint64_t>> packs(unsealed_.begin(),
-                                                 unsealed_.end());
-  std::sort(packs.begin(), packs.end());
-  return packs;
+  return {unsealed_.begin(), unsealed_.end()};
 }
 
 absl::Status ObjectStore::SealAll() {

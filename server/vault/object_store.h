@@ -80,7 +80,7 @@ class ObjectStore {
   absl::Status Quarantine(const IndexEntry& entry, absl::string_view reason)
       ABSL_LOCKS_EXCLUDED(sync_mutex_);
 
-  // Unfinished packs with the length that is durable and indexed, by id.
+  // Unfinished packs with the length that is durable and indexed.
   std::vector<std::pair<PackId, uint64_t>> UnsealedPacks() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 

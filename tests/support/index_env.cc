@@ -12,6 +12,9 @@
 namespace nightsafe {
 namespace {
 
+// What fails is tried again and again.
+constexpr int kMaxJobs = 4;
+
 rocksdb::Status ToRocks(const absl::Status& status) {
   const std::string message(status.message());
   switch (status.code()) {
@@ -273,8 +276,9 @@ class FileSystemEnv final : public IndexEnv {
     }
     return static_cast<int>(removed.size());
   }
+  void SleepForMicroseconds(int) override {}
   void RunBackground() override {
-    for (;;) {
+    for (int i = 0; i < kMaxJobs; ++i) {
       Job job;
       {
         absl::MutexLock lock(&mutex_);

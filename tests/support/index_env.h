@@ -15,7 +15,7 @@ namespace nightsafe {
 // disk do run on a thread of their own; the info log is not written.
 class IndexEnv : public rocksdb::EnvWrapper {
  public:
-  // Runs, on this thread, all that waits.
+  // Runs, on this thread, some of what waits.
   virtual void RunBackground() = 0;
 
  protected:

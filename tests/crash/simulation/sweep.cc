@@ -119,13 +119,13 @@ constexpr FaultKind kFaults[] = {
     {"read-eio-sticky", true, true, absl::StatusCode::kUnavailable},
 };
 
-// On a full disk nothing can be made or grow; all else works.
-bool NeedsRoom(FileOperation operation) {
-  return operation == FileOperation::kWrite ||
-         operation == FileOperation::kAllocate ||
+// On a full disk nothing can be made or grow. Journals write into room that
+// they reserved.
+bool NeedsRoom(FileOperation operation, absl::string_view path) {
+  return operation == FileOperation::kAllocate ||
          operation == FileOperation::kCreate ||
-         operation == FileOperation::kMakeDirectory ||
-         operation == FileOperation::kSync;
+         (operation == FileOperation::kWrite &&
+          !absl::StrContains(path, "/journal/"));
 }
 
 class Sweep {
@@ -199,7 +199,8 @@ class Sweep {
       const bool hit = left == 1 || (left == 0 && fault.sticky);
       if (left > 0) --left;
       const bool full = fault.code == absl::StatusCode::kResourceExhausted;
-      if (!hit || (full && !NeedsRoom(operation))) return absl::OkStatus();
+      if (!hit || (full && !NeedsRoom(operation, path)))
+        return absl::OkStatus();
       return absl::Status(fault.code, absl::StrCat("injected at ", path));
     });
   }
