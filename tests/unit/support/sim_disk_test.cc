@@ -188,6 +188,16 @@ TEST_F(SimDiskTest, PlantedDefectsSwallowOrDelaySyncs) {
   EXPECT_EQ(Texts("/b/y"), Strings{"2"});
 }
 
+TEST_F(SimDiskTest, MakingDirectoriesEndsWhereNothingCanBeLookedAt) {
+  disk_.Observe([](FileOperation operation, absl::string_view) {
+    return operation == FileOperation::kRead
+               ? absl::UnavailableError("injected EIO")
+               : absl::OkStatus();
+  });
+  EXPECT_TRUE(
+      absl::IsUnavailable(MakeDirectoriesDurably(disk_, "/a/b/c", 0700)));
+}
+
 TEST_F(SimDiskTest, HoldsALockOnce) {
   auto lock = disk_.Lock("/a/LOCK");
   ASSERT_TRUE(lock.ok());

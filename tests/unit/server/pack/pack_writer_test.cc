@@ -72,6 +72,14 @@ TEST_F(PackWriterTest, FailedWriteOrSyncEndsItAtTheSyncedLength) {
   }
 }
 
+TEST_F(PackWriterTest, APackWithoutRoomForItsHeaderLeavesNoFile) {
+  fs_.Inject({.status = absl::ResourceExhaustedError("injected"),
+              .operation = FileOperation::kWrite});
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      PackWriter::Create(fs_, Open(), identity_).status()));
+  EXPECT_TRUE(fs_.List(Open())->empty());
+}
+
 TEST_F(PackWriterTest, UnsyncedNameIsDeadToo) {
   auto writer = MustCreate();
   ASSERT_TRUE(writer->Append(ObjectOf("an object")).ok());

@@ -129,6 +129,15 @@ TEST_F(ObjectIndexTest, ErasesSingleObjects) {
   EXPECT_EQ((*found)[1], At(1, 2));
 }
 
+// What an interrupted Destroy leaves is no database, and in nobody's way.
+TEST_F(ObjectIndexTest, OpensWhereARemovalWasInterrupted) {
+  IndexBatch batch;
+  batch.journal_records = 1;
+  ASSERT_TRUE(Open()->Write(vault_, batch, true).ok());
+  std::filesystem::remove(directory_ + "/CURRENT");
+  EXPECT_EQ(Open()->State(vault_)->journal_records, 0u);
+}
+
 TEST_F(ObjectIndexTest, DestroyedIsAbsent) {
   IndexBatch batch;
   batch.journal_records = 1;

@@ -10,6 +10,7 @@
 
 #include "common/crypto/blake3.h"
 #include "common/order/order.h"
+#include "tests/support/faulty_file_system.h"
 #include "tests/support/vault_fixture.h"
 
 namespace nightsafe {
@@ -219,6 +220,30 @@ TEST_F(DataDirectoryTest, RescueGivesTheSameAndWritesNothing) {
   EXPECT_EQ(DigestOfTree(), digest);
   Open();
   EXPECT_EQ(Everything(*data_), before);
+}
+
+TEST_F(DataDirectoryTest, OnAFullDiskItStartsForReading) {
+  TestHost host = keys_.MakeHost("web1", 1);
+  ASSERT_TRUE(Deposit(Home(), host, 1).ok());
+  const std::string before = Everything(*data_);
+  data_.reset();  // unclean: a start has something to write
+  FaultyFileSystem full(*fs_);
+  full.Inject({.status = absl::ResourceExhaustedError("no space left"),
+               .operation = FileOperation::kAllocate,
+               .sticky = true});
+  auto data = DataDirectory::Open(full, path_, clock_, options_, report_);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_FALSE((*data)->read_only_reason().empty());
+  EXPECT_FALSE(report_.clean);
+  EXPECT_TRUE(report_.losses.empty());
+  EXPECT_EQ(Everything(**data), before);
+  EXPECT_FALSE(Deposit(**(*data)->FindVault("home"), host, 2).ok());
+  EXPECT_TRUE((*data)->Close().ok());
+  data->reset();
+  Open();
+  EXPECT_EQ(data_->read_only_reason(), "");
+  EXPECT_EQ(Everything(*data_), before);
+  EXPECT_TRUE(Deposit(Home(), host, 2).ok());
 }
 
 TEST_F(DataDirectoryTest, RebuildMakesTheIndexAnew) {
