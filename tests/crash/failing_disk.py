@@ -208,7 +208,7 @@ def sweep(disk, wanted):
 
 
 def main():
-    rounds = argument("--rounds", 12)
+    rounds = argument("--rounds", 8)
     seed = seed_from_arguments()
     rng = random.Random(seed)
     begin = time.monotonic()

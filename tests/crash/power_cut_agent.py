@@ -165,7 +165,7 @@ def run(rounds, seed, left_out):
                   f"--rounds {rounds} --seed {seed}")
             raise
         for what in ("hit a running backup", "lost data"):
-            check(cuts.counts[what] > 0 or rounds < 4,
+            check(cuts.counts[what] > 0 or rounds < 20,
                   f"no cut {what}: this run proves nothing")
         print(f"{rounds} rounds, {disk.cuts} power cuts in "
               f"{time.monotonic() - begin:.0f} s: {dict(cuts.counts)}")

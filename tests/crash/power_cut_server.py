@@ -166,7 +166,7 @@ def run(rounds, seed, kind, left_out):
 
 
 def main():
-    rounds = argument("--rounds", 6)
+    rounds = argument("--rounds", 5)
     seed = seed_from_arguments()
     kind = "xfs" if "--xfs" in sys.argv else "ext4"
     left_out = (sys.argv[sys.argv.index("--leave-out") + 1]
