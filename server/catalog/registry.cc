@@ -108,6 +108,7 @@ struct Registry::State {
   mutable absl::Mutex mutex;
   Principals principals ABSL_GUARDED_BY(mutex);
   std::unique_ptr<JournalWriter> writer ABSL_GUARDED_BY(mutex);
+  bool found_torn_tail ABSL_GUARDED_BY(mutex) = false;
 };
 
 Registry::Registry(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -148,6 +149,7 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(FileSystem& fs,
   {
     absl::MutexLock lock(&state->mutex);
     state->principals = std::move(principals);
+    state->found_torn_tail = writer->found_torn_tail();
     state->writer = std::move(writer);
   }
   return std::unique_ptr<Registry>(new Registry(std::move(state)));
@@ -171,6 +173,11 @@ absl::StatusOr<std::unique_ptr<Registry>> Registry::OpenReadOnly(
     state->principals = std::move(principals);
   }
   return std::unique_ptr<Registry>(new Registry(std::move(state)));
+}
+
+bool Registry::found_torn_tail() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->found_torn_tail;
 }
 
 ServerId Registry::server_id() const {

@@ -88,6 +88,8 @@ class Registry {
   ~Registry();
 
   ServerId server_id() const;
+  // The journal ended with an append that was never finished.
+  bool found_torn_tail() const;
   VerifyKey first_admin_key() const;
 
   // ALREADY_EXISTS if name or id is taken.

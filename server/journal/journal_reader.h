@@ -24,9 +24,14 @@ struct JournalContents {
 // "00000001.seg"
 std::string SegmentFileName(uint32_t number);
 
+// Beside the segments: names the newest, so that its loss is seen.
+inline constexpr absl::string_view kNewestFileName = "newest";
+std::string EncodeNewest(uint32_t number);
+
 // Calls `take` for every record in order. Reads only. NOT_FOUND: there is no
-// segment. DATA_LOSS: names the segment file, the offset and the reason; such a
-// journal must not be written to. UNAVAILABLE: cannot be read now.
+// segment. DATA_LOSS: names the segment file, the offset, the reason and what
+// to do; such a journal must not be written to. UNAVAILABLE: cannot be read
+// now.
 absl::StatusOr<JournalContents> ReadJournal(FileSystem& fs,
                                             absl::string_view directory,
                                             const JournalIdentity& identity,

@@ -216,6 +216,10 @@ absl::Status JournalWriter::Publish() {
   NS_KILL_POINT("journal.segment-renamed");
   NS_RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
   NS_KILL_POINT("journal.segment-published");
+  // Older than the segments it says less than it could, and nothing wrong.
+  WriteFileDurably(fs_, absl::StrCat(directory_, "/", kNewestFileName),
+                   AsBytes(EncodeNewest(segment_->number)), 0640)
+      .IgnoreError();
   segment_->published = true;
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include "absl/strings/match.h"
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "server/store/index_codec.h"
@@ -20,12 +21,19 @@ constexpr size_t kBlockCacheBytes = 32 << 20;
 constexpr size_t kWriteBufferBytes = 16 << 20;
 constexpr double kBloomBitsPerKey = 10;
 
+absl::string_view RebuildAdvice() {
+  return "; it is derived data: run `nightsafed rebuild` on the data directory "
+         "to make it again";
+}
+
 // A failed write leaves RocksDB read-only; nothing is retried here.
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string message =
       absl::StrCat("object index, ", what, ": ", status.ToString());
-  if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsCorruption()) {
+    return absl::DataLossError(absl::StrCat(message, RebuildAdvice()));
+  }
   if (status.IsNoSpace()) return absl::ResourceExhaustedError(message);
   return absl::UnavailableError(message);
 }
@@ -195,8 +203,8 @@ absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::OpenIn(
   }
   return absl::FailedPreconditionError(absl::StrCat(
       directory, " cannot be used: ", status.message(),
-      "; it is derived data: run `nightsafed rebuild` on the data directory "
-      "to make it again"));
+      absl::StrContains(status.message(), RebuildAdvice()) ? ""
+                                                           : RebuildAdvice()));
 }
 
 absl::StatusOr<std::unique_ptr<ObjectIndex>> ObjectIndex::Open(

@@ -41,25 +41,39 @@ absl::StatusOr<std::unique_ptr<FileLock>> LockDirectory(
                    lock.status().message(), ")"));
 }
 
+absl::Status VersionDamaged(absl::string_view path, absl::string_view how) {
+  return absl::DataLossError(absl::StrCat(
+      VersionPath(path), " ", how, ": put it back; a data directory of this ",
+      "program says ", kDataVersion, " there"));
+}
+
 absl::Status CheckVersion(FileSystem& fs, absl::string_view path) {
   absl::StatusOr<std::string> text =
       ReadWholeFile(fs, VersionPath(path), kMaxVersionBytes);
+  if (absl::IsNotFound(text.status()) && fs.Stat(ServerPath(path)).ok()) {
+    return VersionDamaged(path,
+                          "is missing (if `nightsafed init` was interrupted, "
+                          "remove the directory and run it again)");
+  }
   if (absl::IsNotFound(text.status())) {
     return absl::FailedPreconditionError(
         absl::StrCat(path,
                      " is no data directory: it has no VERSION; make one with "
                      "`nightsafed init`"));
   }
+  if (absl::IsResourceExhausted(text.status())) {
+    return VersionDamaged(path, "is too long");
+  }
   NS_RETURN_IF_ERROR(text.status());
   int version = 0;
-  if (absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &version) &&
-      version == kDataVersion) {
-    return absl::OkStatus();
+  if (!absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &version)) {
+    return VersionDamaged(path, "holds no number");
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, " has version ", absl::StripAsciiWhitespace(*text),
-                   ", this program reads version ", kDataVersion,
-                   ": use the program that wrote it, or a newer one"));
+  if (version == kDataVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, " has version ", version, ", this program reads version ",
+      kDataVersion, ": use the program that wrote it, or a newer one; if ",
+      VersionPath(path), " is damaged, put it back"));
 }
 
 // A start that fails must tell of them too: who reads the message may have
@@ -158,6 +172,12 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenWith(
   NS_ASSIGN_OR_RETURN(data->registry_,
                       Registry::Open(fs, ServerPath(path), clock));
   NS_KILL_POINT("startup.registry-open");
+  if (data->registry_->found_torn_tail()) {
+    report.notes.push_back(
+        "the server journal ends with a record that was never finished: what "
+        "was changed just before the last stop (hosts, readers, tokens) may "
+        "have to be done again");
+  }
   NS_ASSIGN_OR_RETURN(data->index_,
                       ObjectIndex::Open(IndexPath(path), options.index_env));
   NS_KILL_POINT("startup.index-open");

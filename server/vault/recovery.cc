@@ -40,6 +40,9 @@ class Recovery {
     NS_RETURN_IF_ERROR(fs_.SyncDirectory(paths_.open));
     NS_RETURN_IF_ERROR(fs_.SyncDirectory(paths_.sealed));
     NS_ASSIGN_OR_RETURN(packs_, ListPacks(fs_, paths_));
+    if (journal_.found_torn_tail()) {
+      Note("the journal ends with a record that was never finished");
+    }
     NS_RETURN_IF_ERROR(BeginRebuild());
     NS_RETURN_IF_ERROR(FinishPacks());
     NS_KILL_POINT("recovery.packs-finished");
@@ -52,6 +55,10 @@ class Recovery {
     std::set<uint32_t> domains;
     uint64_t objects = 0;
   };
+
+  void Note(absl::string_view what) {
+    report_.notes.push_back(absl::StrCat("vault ", vault_.name, ": ", what));
+  }
 
   PackStates States() const {
     return journal_.Read([](const VaultState& state) { return state.packs(); });
@@ -68,12 +75,19 @@ class Recovery {
     rebuild_ = index_state_.journal_records == 0 ||
                index_state_.journal_records > journal_.records();
     if (!rebuild_) return absl::OkStatus();
+    if (index_state_.journal_records > journal_.records()) {
+      records_lost_ = true;
+      report_.losses.push_back(
+          absl::StrCat("vault ", vault_.name, ": the journal ends after ",
+                       journal_.records(), " records, and had ",
+                       index_state_.journal_records,
+                       " at least: what was recorded behind that is lost"));
+    }
     NS_RETURN_IF_ERROR(index_.Erase(vault_.id));
     NS_KILL_POINT("recovery.index-erased");
     index_state_ = {};
     if (packs_.empty() && States().empty()) return absl::OkStatus();
-    report_.notes.push_back(
-        absl::StrCat("vault ", vault_.name, ": the object index is made anew"));
+    Note("the object index is made anew");
     return RaiseGeneration(journal_, "the object index is made anew");
   }
 
@@ -183,22 +197,21 @@ class Recovery {
     return SealPack(fs_, paths_.open, paths_.sealed, toc);
   }
 
-  // After a torn journal tail these may be snapshots whose agent never got an
-  // answer.
+  // Snapshots without a commit record: the agent may have got its answer.
   void NoteManifests(const PackContents& contents) {
-    if (!journal_.found_torn_tail()) return;
-    for (const PackEntry& entry : contents.entries) {
-      if (entry.kind != ObjectKind::kManifest) continue;
-      const bool known = journal_.Read([&](const VaultState& state) {
-        return std::any_of(state.snapshots().begin(), state.snapshots().end(),
-                           [&](const SnapshotInfo& info) {
-                             return ManifestObjectId(info.id) == entry.id;
-                           });
-      });
-      if (known) continue;
-      report_.notes.push_back(absl::StrCat(
-          "vault ", vault_.name, ": the commit of snapshot ", entry.id.Hex(),
-          " was interrupted; its agent will ask again"));
+    if (!journal_.found_torn_tail() && !records_lost_) return;
+    const auto ids = journal_.Read([&](const VaultState& state) {
+      return UncommittedManifests(state, contents.entries);
+    });
+    for (const ObjectId& id : ids) {
+      if (records_lost_) {
+        report_.losses.push_back(absl::StrCat(
+            "vault ", vault_.name, ": snapshot ", id.Hex(),
+            " may be among them: it is not listed; back up that host again"));
+      } else {
+        Note(absl::StrCat("the commit of snapshot ", id.Hex(),
+                          " was interrupted; its agent will ask again"));
+      }
     }
   }
 
@@ -338,10 +351,7 @@ class Recovery {
       }
       NS_RETURN_IF_ERROR(Reindex(pack, state));
     }
-    if (raised) {
-      report_.notes.push_back(absl::StrCat(
-          "vault ", vault_.name, ": the object index was behind the journal"));
-    }
+    if (raised) Note("the object index was behind the journal");
     return absl::OkStatus();
   }
 
@@ -369,6 +379,7 @@ class Recovery {
   IndexState index_state_;
   std::map<PackId, PackPlace> packs_;
   bool rebuild_ = false;
+  bool records_lost_ = false;  // the journal is shorter than the index knows
 };
 
 }  // namespace

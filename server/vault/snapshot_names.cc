@@ -1,5 +1,6 @@
 #include "server/vault/snapshot_names.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,21 @@ std::string NameSnapshots(const VaultState& state, uint64_t first_sequence,
   if (names.empty()) return "no snapshot needs it";
   return absl::StrCat("snapshots that may be hit: ", absl::StrJoin(names, ", "),
                       more == 0 ? "" : absl::StrCat(" and ", more, " more"));
+}
+
+std::vector<ObjectId> UncommittedManifests(
+    const VaultState& state, const std::vector<PackEntry>& entries) {
+  std::vector<ObjectId> found;
+  for (const PackEntry& entry : entries) {
+    if (entry.kind != ObjectKind::kManifest) continue;
+    const bool known =
+        std::any_of(state.snapshots().begin(), state.snapshots().end(),
+                    [&](const SnapshotInfo& info) {
+                      return ManifestObjectId(info.id) == entry.id;
+                    });
+    if (!known) found.push_back(entry.id);
+  }
+  return found;
 }
 
 }  // namespace nightsafe

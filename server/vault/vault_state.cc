@@ -102,7 +102,7 @@ void VaultState::ApplyChain(const ManifestClear& clear, SnapshotInfo& info) {
       first ? begins
             : clear.chain_counter() == chain.counter + 1 &&
                   clear.previous_manifest() == chain.head.text();
-  info.restarted = clear.restarted() && begins;
+  info.restarted = clear.restarted() && begins && !first;
   info.forked = !continues && !info.restarted;
   chain = {.head = info.id, .counter = clear.chain_counter()};
 }

@@ -155,7 +155,30 @@ TEST_F(JournalDamageTest, MissingOrSwappedSegmentIsRefused) {
   ASSERT_TRUE(posix_->Rename(SegmentPath(2), Dir() + "/kept").ok());
   ExpectDataLoss("00000002.seg");
   ASSERT_TRUE(posix_->Rename(SegmentPath(3), SegmentPath(2)).ok());
+  ExpectDataLoss("00000003.seg is missing");
+  ASSERT_TRUE(posix_->Unlink(absl::StrCat(Dir(), "/", kNewestFileName)).ok());
   ExpectDataLoss("00000002.seg");
+}
+
+TEST_F(JournalDamageTest, MissingLastSegmentIsRefusedUntilItIsGivenUp) {
+  const std::string newest = absl::StrCat(Dir(), "/", kNewestFileName);
+  ASSERT_TRUE(posix_->Unlink(SegmentPath(3)).ok());
+  ExpectDataLoss(SegmentPath(3));
+  ExpectDataLoss(newest);
+  ASSERT_TRUE(posix_->Unlink(newest).ok());
+  EXPECT_EQ(ReadAll().records, (Records{"init", "second"}));
+}
+
+TEST_F(JournalDamageTest, DamagedOrOlderNameOfTheNewestSaysNothing) {
+  for (const std::string& text :
+       {EncodeNewest(1), std::string(), std::string("00000009.seg 00000000\n"),
+        std::string(1000, '9'), EncodeNewest(4).substr(0, 20)}) {
+    ASSERT_TRUE(WriteFileDurably(*posix_,
+                                 absl::StrCat(Dir(), "/", kNewestFileName),
+                                 AsBytes(text), 0600)
+                    .ok());
+    EXPECT_EQ(ReadAll().records, all_) << text;
+  }
 }
 
 TEST_F(JournalDamageTest, BrokenChainIsFound) {

@@ -32,7 +32,7 @@ TEST_F(JournalWriterTest, KeepsRecordsOverRunsAndAppends) {
 TEST_F(JournalWriterTest, RunWithoutAppendLeavesNoFile) {
   ASSERT_TRUE(Create({"init"}).ok());
   MustOpen();
-  EXPECT_EQ(fs_.List(Dir()).value(), Records{"00000001.seg"});
+  EXPECT_EQ(fs_.List(Dir()).value(), (Records{"00000001.seg", "newest"}));
 }
 
 TEST_F(JournalWriterTest, CreateRefusesWhatExistsAndOpenWhatDoesNot) {
