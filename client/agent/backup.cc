@@ -103,15 +103,13 @@ class Run {
                         ": a new chain of snapshots begins"));
       state_.restarted = true;
     } else if (absl::IsNotFound(state.status())) {
-      state_.restarted = !NamesBeginningWith("index-").empty();
+      state_.restarted = true;
     } else {
       return state.status();
     }
     state_.identity = identity;
     if (!absl::IsNotFound(state.status())) return absl::OkStatus();
     NS_KILL_POINT("agent.before-first-state");
-    // So that a first run which is cut short leaves no index without a state,
-    // which would look like a lost one.
     return SaveSetState(fs_, directory_, state_);
   }
 
@@ -319,6 +317,9 @@ class Run {
     NS_KILL_POINT("agent.remade");
     for (const ObjectId& id : remade) missing.erase(id);
     (*opened)->Exclude(missing);
+    // Nodes of this snapshot are made again as they were in any case.
+    for (const ObjectId& id : (*opened)->Nodes()) missing.erase(id);
+    if (!missing.empty()) Note(DescribeLost(missing.size()));
     index = *std::move(opened);
     return absl::OkStatus();
   }

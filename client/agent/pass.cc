@@ -155,7 +155,8 @@ const StoredEntry* Pass::FindUnchanged(const WalkedEntry& walked, int64_t now,
                                        bool& due) {
   if (cursor_ == nullptr) return nullptr;
   const StoredEntry* stored = cursor_->Find(walked.directory, walked.name);
-  if (stored == nullptr || walked.implied || stored->entry.read_at == 0 ||
+  if (stored == nullptr || walked.implied || walked.unlistable ||
+      stored->entry.read_at == 0 ||
       stored->entry.stamp != StampOf(walked.stat)) {
     return nullptr;
   }
@@ -221,7 +222,7 @@ absl::Status Pass::ReadAnew(WalkedEntry walked, int64_t now, bool due) {
   }
   taken.entry = *std::move(entry);
   taken.entry.set_link_group(content.link_group());
-  taken.entry.set_unreadable(content.unreadable());
+  taken.entry.set_unreadable(content.unreadable() || walked.unlistable);
   taken.entry.set_changed_while_read(content.changed_while_read());
   if (taken.content != nullptr) {
     taken.entry.set_size_bytes(content.size_bytes());
@@ -233,7 +234,7 @@ absl::Status Pass::ReadAnew(WalkedEntry walked, int64_t now, bool due) {
     taken.read_at = content_stamp == taken.stamp ? content_read_at : 0;
   }
   if (!problem.empty()) Problem(PathOf(walked), problem);
-  if (!problem.empty() || !readable || walked.implied ||
+  if (!problem.empty() || !readable || walked.implied || walked.unlistable ||
       content.changed_while_read()) {
     taken.read_at = 0;
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "client/agent/descriptor.h"
 #include "client/agent/entry.h"
 #include "common/base/limits.h"
@@ -124,6 +125,14 @@ absl::StatusOr<absl::flat_hash_set<ObjectId>> RemakeObjects(
     remade.insert(id);
   }
   return remade;
+}
+
+std::string DescribeLost(size_t count) {
+  return absl::StrCat(
+      count,
+      " of them cannot be made as they were, since files in them changed or "
+      "are gone: older snapshots that need them stay damaged (`nightsafe "
+      "verify --all`, with a read key, names the paths)");
 }
 
 }  // namespace nightsafe

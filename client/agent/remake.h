@@ -1,6 +1,8 @@
 // Makes objects that a server lost once more, from the files they were made of.
 #pragma once
 
+#include <string>
+
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "client/agent/index_reader.h"
@@ -17,5 +19,8 @@ namespace nightsafe {
 absl::StatusOr<absl::flat_hash_set<ObjectId>> RemakeObjects(
     const IndexReader& index, const absl::flat_hash_set<ObjectId>& missing,
     const DomainKeys& keys, int compression_level, Upload& upload);
+
+// For a person: `count` lost objects are not what RemakeObjects could make.
+std::string DescribeLost(size_t count);
 
 }  // namespace nightsafe

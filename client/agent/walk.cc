@@ -180,6 +180,9 @@ class Walker {
     const RootNode* node =
         level.node == nullptr ? nullptr : &level.node->children.at(name);
     entry.implied = node != nullptr && !node->is_root;
+    entry.unlistable = entry.is_directory() && !entry.implied &&
+                       faccessat(level.directory.get(), name.c_str(),
+                                 R_OK | X_OK, AT_EACCESS) != 0;
     NS_RETURN_IF_ERROR(on_entry_(entry));
     if (entry.is_directory() &&
         excluded_ != std::pair(DeviceOf(entry.stat),

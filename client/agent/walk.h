@@ -23,6 +23,8 @@ struct WalkedEntry {
   int parent = -1;              // descriptor of the directory
   struct statx stat;
   bool implied = false;  // an ancestor of a root
+  // A directory whose names may not be read: it comes without them.
+  bool unlistable = false;
 
   bool is_directory() const { return S_ISDIR(stat.stx_mode); }
   bool is_regular() const { return S_ISREG(stat.stx_mode); }

@@ -43,12 +43,16 @@ void Open(const ReadKey* key, Snapshot& snapshot) {
 void CheckChain(const std::vector<Snapshot*>& chain) {
   std::map<std::string, const Snapshot*> by_id;
   std::set<std::string> continued;
+  std::set<std::string> left;  // what came before the chain began anew
   for (Snapshot* snapshot : chain) {
     const v1::format::ManifestClear& clear = snapshot->manifest.clear;
     const std::string& previous = clear.previous_manifest();
     bool first_listed = by_id.empty();
-    by_id.emplace(std::string(snapshot->manifest.id.text()), snapshot);
     if (clear.restarted()) {
+      for (const auto& [id, listed] : by_id) left.insert(id);
+    }
+    by_id.emplace(std::string(snapshot->manifest.id.text()), snapshot);
+    if (clear.restarted() && !first_listed) {
       snapshot->warnings.push_back(
           "chain restarted: the agent had lost its state");
     }
@@ -59,7 +63,12 @@ void CheckChain(const std::vector<Snapshot*>& chain) {
       }
       continue;
     }
-    if (!continued.insert(previous).second) {
+    if (left.count(previous) > 0) {
+      snapshot->warnings.push_back(
+          "fork: it follows a snapshot from before the chain was restarted; "
+          "two "
+          "machines may use this identity");
+    } else if (!continued.insert(previous).second) {
       snapshot->warnings.push_back(
           "fork: another snapshot follows the same one; two machines may use "
           "this identity");

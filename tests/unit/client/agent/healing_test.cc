@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/unit/client/agent/backup_fixture.h"
 
 namespace nightsafe {
@@ -24,8 +26,13 @@ TEST_F(BackupTest, LostObjectsOfChangedFilesAreReadAnew) {
   for (int i = 0; i < 60; i += 3) {
     fs::remove(In("dir" + std::to_string(i % 5) + "/file" + std::to_string(i)));
   }
-  MustBackup();
+  const BackupResult second = MustBackup();
   ExpectLastIsCurrent();
+  // Bundles with a file that is gone: of the first snapshot, for ever.
+  EXPECT_TRUE(std::any_of(second.notes.begin(), second.notes.end(),
+                          [](const std::string& note) {
+                            return note.find("verify --all") != note.npos;
+                          }));
 }
 
 TEST_F(BackupTest, HealsAfterTheServerLostEverything) {
@@ -127,6 +134,18 @@ TEST_F(BackupTest, DamagedStateBeginsAChainThatSaysSo) {
   const WholeSnapshot snapshot = Read(server_.commits().back());
   EXPECT_EQ(snapshot.clear.chain_counter(), 1u);
   EXPECT_TRUE(snapshot.clear.restarted());
+}
+
+TEST_F(BackupTest, LostStateDirectoryBeginsAChainThatSaysSo) {
+  Write("file", "content");
+  MustBackup();
+  fs::remove_all(options_.state_directory);
+  MustBackup();
+  const WholeSnapshot snapshot = Read(server_.commits().back());
+  EXPECT_EQ(snapshot.clear.chain_counter(), 1u);
+  EXPECT_TRUE(snapshot.clear.restarted());
+  MustBackup();
+  EXPECT_FALSE(Read(server_.commits().back()).clear.restarted());
 }
 
 TEST_F(BackupTest, DeadServerIsNamed) {

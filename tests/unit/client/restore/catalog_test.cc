@@ -111,6 +111,19 @@ TEST_F(CatalogTest, SaysForksRestartsAndJumps) {
   EXPECT_EQ(WarningOf(catalog, second).find("fork: a second chain"), 0u);
 }
 
+TEST_F(CatalogTest, OnlyAChainThatFollowsAnotherIsRestarted) {
+  SnapshotId first = Add("files", 1, {}, true);
+  SnapshotId second = Add("files", 2, first);
+  SnapshotId anew = Add("files", 1, {}, true);
+  SnapshotId next = Add("files", 2, anew);
+  SnapshotId clone = Add("files", 3, second);
+  Catalog catalog = Make();
+  EXPECT_EQ(WarningOf(catalog, first), "");
+  EXPECT_EQ(WarningOf(catalog, anew).find("chain restarted"), 0u);
+  EXPECT_EQ(WarningOf(catalog, next), "");
+  EXPECT_EQ(WarningOf(catalog, clone).find("fork: it follows"), 0u);
+}
+
 TEST_F(CatalogTest, ForgedSnapshotsAreShownAndNeverChosen) {
   SnapshotId good = Add("files", 1, {});
   Keyring foreign = Keyring::Create();
