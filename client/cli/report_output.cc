@@ -32,9 +32,11 @@ const char* LabelOf(Trouble trouble) {
 
 }  // namespace
 
-ReportOutput::ReportOutput(std::string verb, uint64_t total_bytes)
+ReportOutput::ReportOutput(std::string verb, uint64_t total_bytes,
+                           uint64_t max_damage_lines)
     : verb_(std::move(verb)),
       total_bytes_(total_bytes),
+      max_damage_lines_(max_damage_lines),
       started_(absl::Now()),
       terminal_(isatty(STDERR_FILENO) == 1) {}
 
@@ -47,6 +49,9 @@ void ReportOutput::Show(const Problem& problem) {
   uint64_t number = ++shown_[static_cast<size_t>(problem.trouble)];
   bool attribute = problem.trouble == Trouble::kNotApplied;
   if (attribute && number > kMaxAttributeLines) return;
+  if (problem.trouble == Trouble::kDamaged && number > max_damage_lines_) {
+    return;
+  }
   ClearLine();
   std::string path = problem.path.empty() ? "" : ShowName(problem.path) + ": ";
   std::fprintf(stderr, "%s: %s%s\n", LabelOf(problem.trouble), path.c_str(),

@@ -16,10 +16,11 @@ namespace nightsafe {
 class ReportOutput {
  public:
   // `verb`: "restored", "verified". `total_bytes` is for the progress line.
-  ReportOutput(std::string verb, uint64_t total_bytes);
+  ReportOutput(std::string verb, uint64_t total_bytes,
+               uint64_t max_damage_lines = UINT64_MAX);
 
-  // Lines of attributes that could not be set are cut off after some; damage
-  // and missing files are all named.
+  // Lines of attributes that could not be set are cut off after some, and of
+  // damage after `max_damage_lines`; missing files are all named.
   void Show(const Problem& problem);
   void ShowProgress(const RestoreReport& report);
   void ShowSummary(const RestoreReport& report);
@@ -28,6 +29,7 @@ class ReportOutput {
   void ClearLine();
   const std::string verb_;
   const uint64_t total_bytes_;
+  const uint64_t max_damage_lines_;
   const absl::Time started_;
   const bool terminal_;
   bool line_open_ = false;

@@ -69,7 +69,9 @@ absl::Status WriteItem(const ContentItem& item, TreeWriter& writer) {
 // Remembers which objects are bad, because each comes only once.
 class Verifier {
  public:
-  explicit Verifier(RestoreReport& report) : report_(report) {}
+  Verifier(absl::flat_hash_map<ObjectId, absl::Status>& bad,
+           RestoreReport& report)
+      : bad_(bad), report_(report) {}
 
   void Check(const ContentItem& item) {
     if (item.begins) damage_ = absl::OkStatus();
@@ -110,9 +112,9 @@ class Verifier {
     report_.file_bytes += entry.entry.size_bytes();
   }
 
+  absl::flat_hash_map<ObjectId, absl::Status>& bad_;
   RestoreReport& report_;
   absl::Status damage_;
-  absl::flat_hash_map<ObjectId, absl::Status> bad_;
   absl::flat_hash_map<uint64_t, absl::Status> links_;
 };
 
@@ -143,15 +145,17 @@ absl::Status RestoreSnapshot(const ObjectSource& objects,
 
 absl::Status VerifySnapshot(const ObjectSource& objects,
                             const OpenedManifest& snapshot,
-                            const VerifyOptions& options, RestoreReport& report,
+                            const VerifyOptions& options,
+                            VerifiedObjects& objects_seen,
+                            RestoreReport& report,
                             const OnRestoreProgress& on_progress) {
   const v1::format::Statistics& statistics = snapshot.sealed.statistics();
   SnapshotReaderOptions reading;
   reading.path = options.path;
   reading.contents = !options.structure_only;
-  reading.once_each = true;
+  reading.once_each = &objects_seen.seen;
   SnapshotReader reader(objects, snapshot.root, statistics, reading);
-  Verifier verifier(report);
+  Verifier verifier(objects_seen.bad, report);
   return ReadAll(reader, statistics, options.path.empty(), report, on_progress,
                  [&](const ContentItem& item) {
                    verifier.Check(item);

@@ -4,6 +4,8 @@
 #include <functional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "client/restore/object_source.h"
 #include "client/restore/restore_report.h"
@@ -34,6 +36,13 @@ absl::Status RestoreSnapshot(const ObjectSource& objects,
                              RestoreReport& report,
                              const OnRestoreProgress& on_progress);
 
+// What earlier verifications found out, so that the snapshots of a host are
+// verified with each object fetched once.
+struct VerifiedObjects {
+  absl::flat_hash_set<ObjectId> seen;
+  absl::flat_hash_map<ObjectId, absl::Status> bad;  // a part of them
+};
+
 struct VerifyOptions {
   std::string path;
   // Only the tree: names, metadata, where contents are. Contents are not
@@ -41,11 +50,13 @@ struct VerifyOptions {
   bool structure_only = false;
 };
 
-// Fetches and opens every object of the snapshot once, and compares its totals.
-// Damage is named in `report`.
+// Fetches and opens each object of the snapshot that is not among
+// `objects_seen` once, and compares its totals. Damage is named in `report`.
 absl::Status VerifySnapshot(const ObjectSource& objects,
                             const OpenedManifest& snapshot,
-                            const VerifyOptions& options, RestoreReport& report,
+                            const VerifyOptions& options,
+                            VerifiedObjects& objects_seen,
+                            RestoreReport& report,
                             const OnRestoreProgress& on_progress);
 
 }  // namespace nightsafe

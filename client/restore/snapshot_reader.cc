@@ -68,7 +68,6 @@ struct SnapshotReader::State {
   NodeSource nodes;
   EntryWalk walk;
   LruCache<Pending> cache;
-  absl::flat_hash_set<ObjectId> delivered;  // once_each
   absl::flat_hash_set<uint64_t> link_groups;
   PendingWindow window;
   std::vector<Pending> to_fetch;
@@ -159,8 +158,8 @@ absl::Status SnapshotReader::State::AddPiece(const FileExtent& extent,
 
 Pending SnapshotReader::State::ObjectFor(const ObjectRef& ref,
                                          ContentPiece& piece) {
-  if (options.once_each) {
-    if (!delivered.insert(ref.id).second) return nullptr;
+  if (options.once_each != nullptr) {
+    if (!options.once_each->insert(ref.id).second) return nullptr;
   } else if (Pending* known = cache.Get(ref.id); known != nullptr) {
     if ((*known)->ref == ref) return *known;
     piece.status = absl::DataLossError(absl::StrCat(
@@ -170,7 +169,8 @@ Pending SnapshotReader::State::ObjectFor(const ObjectRef& ref,
   auto pending = std::make_shared<PendingObject>(ref);
   to_fetch.push_back(pending);
   window_bytes += ref.plain_length;
-  if (!options.once_each) cache.Put(ref.id, pending, ref.plain_length);
+  if (options.once_each == nullptr)
+    cache.Put(ref.id, pending, ref.plain_length);
   return pending;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/restore/node_source.h"
@@ -49,8 +50,9 @@ struct SnapshotReaderOptions {
   // ancestors; empty: everything.
   std::string path;
   bool contents = true;
-  // Fetch each object once in all: to verify, not to restore.
-  bool once_each = false;
+  // Fetch each object once in all, and none that is in this set, where they are
+  // added: to verify, not to restore. Must outlive the reader; may be null.
+  absl::flat_hash_set<ObjectId>* once_each = nullptr;
   size_t fetch_threads = 4;
 };
 

@@ -5,16 +5,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/restore/special_file.h"
+#include "common/base/ids.h"
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
+#include "common/crypto/random.h"
 #include "common/tree/path_key.h"
 
 namespace nightsafe {
 namespace {
+
+using TemporaryId = Id<struct TemporaryIdTag, 8>;
 
 std::string PathOf(const TreeEntry& entry) {
   return JoinPath(entry.key.directory, entry.key.name);
@@ -91,6 +96,10 @@ absl::Status TreeWriter::Make(const std::shared_ptr<const TreeEntry>& entry) {
   }
   NS_RETURN_IF_ERROR(EnterDirectory(key.directory));
   if (entry->entry.type() == v1::format::DIRECTORY) {
+    if (entry->entry.unreadable()) {
+      report_.Add(Trouble::kNotSaved, PathOf(*entry),
+                  "its names could not be read when the snapshot was made");
+    }
     return MakeDirectory(entry);
   }
   uint64_t group = entry->entry.link_group();
@@ -149,9 +158,17 @@ absl::Status TreeWriter::MakeDirectory(
 
 absl::Status TreeWriter::MakeFile(
     const std::shared_ptr<const TreeEntry>& entry) {
+  struct stat there = {};
+  if (fstatat(current_.get(), entry->key.name.c_str(), &there,
+              AT_SYMLINK_NOFOLLOW) == 0) {
+    errno = EEXIST;
+    return CannotMake();
+  }
   OpenFile file;
+  file.temporary =
+      absl::StrCat(".nightsafe-partial-", RandomId<TemporaryId>().Hex());
   file.fd = FileDescriptor(
-      openat(current_.get(), entry->key.name.c_str(),
+      openat(current_.get(), file.temporary.c_str(),
              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.fd.valid()) return CannotMake();
   NS_KILL_POINT("restore.file-created");
@@ -266,12 +283,33 @@ void TreeWriter::MarkDamaged(absl::string_view reason) {
 }
 
 void TreeWriter::RemoveFile(const OpenFile& file) {
-  const char* name = file.entry->key.name.c_str();
+  const char* name = file.temporary.c_str();
   struct stat info = {};
   if (fstatat(current_.get(), name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       IdentityOf(info) == file.identity) {
     unlinkat(current_.get(), name, 0);
   }
+}
+
+// Gives the file its name, unless something else took it meanwhile.
+absl::Status TreeWriter::Publish(const OpenFile& file) {
+  const char* temporary = file.temporary.c_str();
+  const char* name = file.entry->key.name.c_str();
+  const int directory = current_.get();
+  bool done =
+      renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) == 0;
+  // Some network file systems do not know that flag.
+  if (!done && (errno == EINVAL || errno == ENOSYS)) {
+    done = linkat(directory, temporary, directory, name, 0) == 0;
+    if (done) unlinkat(directory, temporary, 0);
+  }
+  if (!done) return CannotMake();
+  struct stat info = {};
+  if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !(IdentityOf(info) == file.identity)) {
+    return Replaced();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TreeWriter::End() {
@@ -293,6 +331,13 @@ absl::Status TreeWriter::End() {
   ApplyMetadata(file.fd.get(), entry.entry, options_.metadata,
                 TroubleWith(entry));
   NS_KILL_POINT("restore.file-ended");
+  absl::Status published = Publish(file);
+  if (!published.ok()) {
+    Forget(entry);
+    RemoveFile(file);
+    report_.Add(Trouble::kNotWritten, PathOf(entry), published.message());
+    return absl::OkStatus();
+  }
   Remember(entry, file.identity);
   if (HasLockingFlags(entry.entry)) {
     // Further names of a locked inode could not be made.

@@ -42,7 +42,9 @@ class TreeWriter {
   absl::Status Begin(std::shared_ptr<const TreeEntry> entry);
   absl::Status Write(uint64_t offset, ByteView bytes);
   // Part of the content cannot be had: End removes the file or, if it is to be
-  // kept, reports it.
+  // kept, reports it. Until End a file has another name, ".nightsafe-partial-"
+  // and 16 digits: a restore that is killed leaves nothing half-written under
+  // the name of what it was to be.
   void MarkDamaged(absl::string_view reason);
   absl::Status End();
 
@@ -66,7 +68,8 @@ class TreeWriter {
     std::shared_ptr<const TreeEntry> entry;
     FileDescriptor fd;
     FileIdentity identity;
-    std::string damage;  // empty: none
+    std::string temporary;  // its name until it is whole
+    std::string damage;     // empty: none
   };
   struct LockedLater {
     std::shared_ptr<const TreeEntry> entry;
@@ -86,6 +89,7 @@ class TreeWriter {
   void Remember(const TreeEntry& entry, const FileIdentity& identity);
   void Forget(const TreeEntry& entry);
   void RemoveFile(const OpenFile& file);
+  absl::Status Publish(const OpenFile& file);
   void Lock(const LockedLater& file);
   MetadataTrouble TroubleWith(const TreeEntry& entry);
 

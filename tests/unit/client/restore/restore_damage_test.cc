@@ -137,6 +137,21 @@ TEST_F(RestoreTest, VerifyFetchesEachObjectOnceAndNamesAllFilesConcerned) {
   EXPECT_EQ(Damaged(), 3001u);
 }
 
+TEST_F(RestoreTest, FurtherVerificationsFetchNothingAgainAndNameTheSame) {
+  AddRoot();
+  const std::string lost = PseudoRandomBytes(1000, 1);
+  AddFile("/lost", lost);
+  AddFile("/sound", "sound");
+  OpenedManifest manifest = snapshot_.Finish();
+  snapshot_.objects().erase(snapshot_.SealData(lost).id);
+  VerifiedObjects seen;
+  for (uint64_t i = 1; i <= 2; ++i) {
+    ASSERT_TRUE(Verify(manifest, seen).ok());
+    EXPECT_EQ(Damaged(), i);
+    EXPECT_EQ(snapshot_.fetched(snapshot_.SealData("sound").id), 1u);
+  }
+}
+
 TEST_F(RestoreTest, AFailedRequestEndsTheRestoreAndLeavesNoPartOfAFile) {
   AddRoot();
   AddFile("/a", PseudoRandomBytes(30 << 20, 3));

@@ -106,8 +106,12 @@ class RestoreTest : public testing::Test {
     return RestoreSnapshot(objects, manifest, *root, options, report_, nullptr);
   }
   absl::Status Verify(const OpenedManifest& manifest) {
+    VerifiedObjects nothing;
+    return Verify(manifest, nothing);
+  }
+  absl::Status Verify(const OpenedManifest& manifest, VerifiedObjects& seen) {
     ObjectSource objects(snapshot_.Fetch());
-    return VerifySnapshot(objects, manifest, {}, report_, nullptr);
+    return VerifySnapshot(objects, manifest, {}, seen, report_, nullptr);
   }
   uint64_t Damaged() { return report_.count(Trouble::kDamaged); }
 

@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "client/restore/restore_report.h"
@@ -176,6 +178,41 @@ TEST_F(TreeWriterTest, NeverOverwritesAndKeepsDirectoriesThatWereThere) {
   struct stat info = {};
   ASSERT_EQ(stat((target_ + "/d").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0750u);
+}
+
+TEST_F(TreeWriterTest, AFileHasItsNameOnlyWhenItIsWhole) {
+  Open();
+  auto made = std::make_shared<TreeEntry>();
+  made->key = {"", "file"};
+  made->entry = MakeEntry(v1::format::REGULAR, 0644);
+  made->entry.set_name("file");
+  made->entry.set_size_bytes(8);
+  made->entry.set_uid(geteuid());
+  made->entry.set_gid(getegid());
+  ASSERT_TRUE(writer_->Begin(made).ok());
+  ASSERT_TRUE(writer_->Write(0, AsBytes("half")).ok());
+  EXPECT_NE(access((target_ + "/file").c_str(), F_OK), 0);
+  ASSERT_TRUE(writer_->Write(4, AsBytes("half")).ok());
+  ASSERT_TRUE(writer_->End().ok());
+  EXPECT_EQ(access((target_ + "/file").c_str(), F_OK), 0);
+  size_t names = 0;
+  for (const auto& item : std::filesystem::directory_iterator(target_)) {
+    names += item.exists();
+  }
+  EXPECT_EQ(names, 1u);
+}
+
+TEST_F(TreeWriterTest, ANameThatIsTakenMeanwhileIsLeftAlone) {
+  Open(/*into_existing=*/true);
+  auto made = std::make_shared<TreeEntry>();
+  made->key = {"", "file"};
+  made->entry = MakeEntry(v1::format::REGULAR, 0644);
+  made->entry.set_name("file");
+  ASSERT_TRUE(writer_->Begin(made).ok());
+  std::ofstream(target_ + "/file") << "mine";
+  ASSERT_TRUE(writer_->End().ok());
+  EXPECT_EQ(NotWritten(), 1u);
+  EXPECT_EQ(std::filesystem::file_size(target_ + "/file"), 4u);
 }
 
 TEST_F(TreeWriterTest, TargetMustBeNewOrEmpty) {
