@@ -26,6 +26,8 @@ absl::StatusOr<Credential> LoadHostCredential(FileSystem& fs,
         "with "
         "the same enrolment file");
   }
+  NS_RETURN_IF_ERROR(CheckCredential(
+      CredentialDirectory(config, CredentialRole::kHost, ""), credential));
   return credential;
 }
 

@@ -99,6 +99,10 @@ absl::Status ReadingSession::ConnectAsReader() {
                      " was begun and not finished: run `nightsafe enrol` again "
                      "with the same enrolment file"));
   }
+  NS_RETURN_IF_ERROR(CheckCredential(
+      CredentialDirectory(client_.config_directory, CredentialRole::kReader,
+                          credential.name),
+      credential));
   NS_ASSIGN_OR_RETURN(VaultName vault,
                       ChooseVault(credential.vaults, options_.vault));
   vault_ = vault.name;

@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
 #include "common/io/durable_file.h"
+#include "common/pki/pki.h"
 
 namespace nightsafe {
 namespace {
@@ -130,6 +131,26 @@ absl::StatusOr<Credential> LoadCredential(FileSystem& fs,
   NS_ASSIGN_OR_RETURN(credential->certificate_pem,
                       ReadIfThere(fs, FileIn(directory, "certificate.pem")));
   return credential;
+}
+
+absl::Status CheckCredential(absl::string_view directory,
+                             const Credential& credential) {
+  const auto damaged = [directory](absl::string_view name,
+                                   const absl::Status& why) {
+    return absl::DataLossError(absl::StrCat(
+        FileIn(directory, name), " is damaged: ", why.message(),
+        "; put it back, or enrol again with a new enrolment file"));
+  };
+  absl::Status sound =
+      InspectCertificatePem(credential.ca_certificate_pem).status();
+  if (!sound.ok()) return damaged("credential.json", sound);
+  sound = CheckPrivateKeyPem(credential.private_key_pem);
+  if (!sound.ok()) return damaged("key.pem", sound);
+  sound = CheckCertificatePem(credential.certificate_pem,
+                              credential.private_key_pem,
+                              credential.ca_certificate_pem);
+  if (!sound.ok()) return damaged("certificate.pem", sound);
+  return absl::OkStatus();
 }
 
 absl::Status SaveDepositKey(FileSystem& fs, absl::string_view directory,

@@ -49,6 +49,11 @@ absl::Status SaveCredential(FileSystem& fs, absl::string_view directory,
 absl::StatusOr<Credential> LoadCredential(FileSystem& fs,
                                           absl::string_view directory);
 
+// DATA_LOSS names the file of keys or certificates that is damaged; for a
+// credential whose enrolment is finished.
+absl::Status CheckCredential(absl::string_view directory,
+                             const Credential& credential);
+
 absl::Status SaveDepositKey(FileSystem& fs, absl::string_view directory,
                             const DepositKey& key);
 absl::StatusOr<DepositKey> LoadDepositKey(FileSystem& fs,

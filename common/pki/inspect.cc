@@ -95,6 +95,34 @@ absl::StatusOr<CertificateView> InspectCertificatePem(absl::string_view pem) {
   return InspectCertificateDer(AsBytes(der));
 }
 
+absl::Status CheckPrivateKeyPem(absl::string_view pem) {
+  NS_ASSIGN_OR_RETURN(pki::KeyPtr key, pki::ParsePrivateKey(pem));
+  return pki::CheckP256(key.get());
+}
+
+absl::Status CheckCertificatePem(absl::string_view pem,
+                                 absl::string_view private_key_pem,
+                                 absl::string_view ca_pem) {
+  NS_ASSIGN_OR_RETURN(pki::KeyPtr key, pki::ParsePrivateKey(private_key_pem));
+  NS_ASSIGN_OR_RETURN(std::string der, PemToDer(pem));
+  NS_ASSIGN_OR_RETURN(CertificatePtr certificate,
+                      pki::ParseCertificate(AsBytes(der)));
+  NS_ASSIGN_OR_RETURN(std::string ca_der, PemToDer(ca_pem));
+  NS_ASSIGN_OR_RETURN(CertificatePtr ca,
+                      pki::ParseCertificate(AsBytes(ca_der)));
+  const bool same_key =
+      X509_check_private_key(certificate.get(), key.get()) == 1;
+  EVP_PKEY* issuer = X509_get0_pubkey(ca.get());
+  const bool issued =
+      issuer != nullptr && X509_verify(certificate.get(), issuer) == 1;
+  ERR_clear_error();
+  if (!same_key) {
+    return absl::InvalidArgumentError("the certificate is of another key");
+  }
+  if (issued) return absl::OkStatus();
+  return absl::InvalidArgumentError("the certificate is not signed by its CA");
+}
+
 std::string DerToPem(ByteView der) {
   BioPtr out(BIO_new(BIO_s_mem()));
   PEM_write_bio(out.get(), PEM_STRING_X509, "",

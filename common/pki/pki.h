@@ -72,6 +72,14 @@ struct CertificateView {
 absl::StatusOr<CertificateView> InspectCertificatePem(absl::string_view pem);
 absl::StatusOr<CertificateView> InspectCertificateDer(ByteView der);
 
+// INVALID_ARGUMENT unless it is a key on P-256.
+absl::Status CheckPrivateKeyPem(absl::string_view pem);
+// INVALID_ARGUMENT unless the certificate is of this key and signed by the CA;
+// says nothing of dates or names. A CA's own certificate is signed by itself.
+absl::Status CheckCertificatePem(absl::string_view pem,
+                                 absl::string_view private_key_pem,
+                                 absl::string_view ca_pem);
+
 std::string DerToPem(ByteView der);  // "CERTIFICATE"
 absl::StatusOr<std::string> PemToDer(absl::string_view pem);
 

@@ -39,6 +39,29 @@ absl::StatusOr<std::string> ReadPki(FileSystem& fs, const std::string& path) {
       "data directory, or begin anew with `nightsafed init`"));
 }
 
+// Empty if it is not there.
+absl::StatusOr<std::string> ReadIfThere(FileSystem& fs,
+                                        const std::string& path) {
+  absl::StatusOr<std::string> text = ReadWholeFile(fs, path, kMaxFileBytes);
+  if (absl::IsNotFound(text.status())) return std::string();
+  return text;
+}
+
+absl::Status CheckCa(absl::string_view dir, absl::string_view key_pem,
+                     absl::string_view pem) {
+  absl::Status sound = CheckPrivateKeyPem(key_pem);
+  const bool key_is_sound = sound.ok();
+  if (key_is_sound) sound = CheckCertificatePem(pem, key_pem, pem);
+  if (sound.ok()) return sound;
+  const std::string path = key_is_sound ? absl::StrCat(CaCertificatePath(dir),
+                                                       " or ", CaKeyPath(dir))
+                                        : CaKeyPath(dir);
+  return absl::DataLossError(absl::StrCat(
+      path, " is damaged: ", sound.message(),
+      "; put it back from a copy of the data directory: hosts and readers know "
+      "this server by it"));
+}
+
 }  // namespace
 
 absl::Status Authority::Create(FileSystem& fs, absl::string_view dir,
@@ -80,18 +103,33 @@ absl::StatusOr<std::unique_ptr<Authority>> Authority::Open(
 absl::Status Authority::Load(FileSystem& fs, absl::string_view dir) {
   NS_ASSIGN_OR_RETURN(issuer_.key_pem, ReadPki(fs, CaKeyPath(dir)));
   NS_ASSIGN_OR_RETURN(std::string ca_pem, ReadPki(fs, CaCertificatePath(dir)));
+  NS_RETURN_IF_ERROR(CheckCa(dir, issuer_.key_pem, ca_pem));
   NS_ASSIGN_OR_RETURN(issuer_.certificate_der, PemToDer(ca_pem));
-  NS_ASSIGN_OR_RETURN(server_key_pem_, ReadPki(fs, ServerKeyPath(dir)));
-  NS_ASSIGN_OR_RETURN(std::string pem, ReadPki(fs, ServerCertificatePath(dir)));
-  NS_ASSIGN_OR_RETURN(server_certificate_der_, PemToDer(pem));
   NS_ASSIGN_OR_RETURN(CertificateView ca,
                       InspectCertificateDer(AsBytes(issuer_.certificate_der)));
+  ca_expires_ = ca.not_after;
+  NS_RETURN_IF_ERROR(LoadServerKey(fs, dir));
+  NS_ASSIGN_OR_RETURN(std::string pem,
+                      ReadIfThere(fs, ServerCertificatePath(dir)));
+  // One that is damaged has run out: the CA's key makes it anew.
+  if (!CheckCertificatePem(pem, server_key_pem_, ca_pem).ok()) {
+    return absl::OkStatus();
+  }
+  NS_ASSIGN_OR_RETURN(server_certificate_der_, PemToDer(pem));
   NS_ASSIGN_OR_RETURN(CertificateView own,
                       InspectCertificateDer(AsBytes(server_certificate_der_)));
-  ca_expires_ = ca.not_after;
   server_certificate_begins_ = own.not_before;
   server_certificate_expires_ = own.not_after;
   return absl::OkStatus();
+}
+
+// Clients know the server by its CA alone, so a lost key is made anew.
+absl::Status Authority::LoadServerKey(FileSystem& fs, absl::string_view dir) {
+  NS_ASSIGN_OR_RETURN(server_key_pem_, ReadIfThere(fs, ServerKeyPath(dir)));
+  if (CheckPrivateKeyPem(server_key_pem_).ok()) return absl::OkStatus();
+  NS_ASSIGN_OR_RETURN(server_key_pem_, GeneratePrivateKeyPem());
+  return WriteFileDurably(fs, ServerKeyPath(dir), AsBytes(server_key_pem_),
+                          0600);
 }
 
 absl::Status Authority::RenewIfDue(FileSystem& fs, absl::string_view dir) {

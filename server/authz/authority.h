@@ -30,8 +30,10 @@ class Authority {
   // Durable when OK. ALREADY_EXISTS if there is a CA.
   static absl::Status Create(FileSystem& fs, absl::string_view dir,
                              const ServerId& server, const Clock& clock);
-  // Renews the server's certificate when less than half of its life is left.
-  // FAILED_PRECONDITION: files are missing or do not belong together.
+  // Renews the server's certificate when less than half of its life is left, or
+  // it is damaged, and a damaged key of the server. FAILED_PRECONDITION: a file
+  // of the CA is missing; DATA_LOSS: they are damaged or do not belong
+  // together.
   static absl::StatusOr<std::unique_ptr<Authority>> Open(FileSystem& fs,
                                                          absl::string_view dir,
                                                          const ServerId& server,
@@ -57,6 +59,7 @@ class Authority {
   Authority(const ServerId& server, const Clock& clock)
       : server_(server), clock_(clock) {}
   absl::Status Load(FileSystem& fs, absl::string_view dir);
+  absl::Status LoadServerKey(FileSystem& fs, absl::string_view dir);
   absl::Status RenewIfDue(FileSystem& fs, absl::string_view dir);
 
   const ServerId server_;
@@ -65,8 +68,8 @@ class Authority {
   std::string server_key_pem_;
   std::string server_certificate_der_;
   absl::Time ca_expires_;
-  absl::Time server_certificate_begins_;
-  absl::Time server_certificate_expires_;
+  absl::Time server_certificate_begins_ = absl::UnixEpoch();
+  absl::Time server_certificate_expires_ = absl::UnixEpoch();
 };
 
 }  // namespace nightsafe

@@ -131,6 +131,30 @@ TEST(Certificate, RefusesAnotherIssuersKey) {
           .ok());
 }
 
+TEST(Inspect, CertificateMustFitItsKeyAndItsCa) {
+  const std::string key = GeneratePrivateKeyPem().value();
+  const std::string other = GeneratePrivateKeyPem().value();
+  const absl::Time now = absl::Now();
+  const auto ca = [&](const std::string& of) {
+    return MakeCaCertificateDer(of, "CA", now, now + absl::Hours(1)).value();
+  };
+  const std::string der = ca(key);
+  const std::string pem = DerToPem(AsBytes(der));
+  EXPECT_TRUE(CheckPrivateKeyPem(key).ok());
+  EXPECT_FALSE(CheckPrivateKeyPem("").ok());
+  EXPECT_TRUE(CheckCertificatePem(pem, key, pem).ok());
+  EXPECT_FALSE(CheckCertificatePem(pem, other, pem).ok());
+  EXPECT_FALSE(
+      CheckCertificatePem(pem, key, DerToPem(AsBytes(ca(other)))).ok());
+  EXPECT_FALSE(CheckCertificatePem("", key, pem).ok());
+  for (size_t i = 0; i < der.size(); ++i) {
+    std::string bad = der;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    EXPECT_FALSE(CheckCertificatePem(DerToPem(AsBytes(bad)), key, pem).ok())
+        << i;
+  }
+}
+
 TEST(Request, RefusesKeysThatAreNotP256) {
   for (const char* group : {"P-384", "RSA", "ED25519"}) {
     pki::KeyPtr key(std::string(group) == "RSA" ? EVP_RSA_gen(2048)

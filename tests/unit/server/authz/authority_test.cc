@@ -71,20 +71,37 @@ TEST_F(AuthorityTest, IssuesForOneYearWhatTheTokenSays) {
   EXPECT_LT(view->not_before, clock_.now);
 }
 
-TEST_F(AuthorityTest, MissingAndMixedFilesAreNamed) {
+TEST_F(AuthorityTest, MissingAndMixedFilesOfTheCaAreNamed) {
   ASSERT_TRUE(WriteFileDurably(*fs_, dir_ + "/ca.key",
                                AsBytes(*GeneratePrivateKeyPem()), 0600)
                   .ok());
-  const std::string csr = *MakeCsrDer(*GeneratePrivateKeyPem());
-  EXPECT_FALSE(
-      Open()
-          ->Issue(AsBytes(csr), {ServerId{}, PeerRole::kReader, "", "alice"})
-          .ok());
-  ASSERT_TRUE(fs_->Unlink(dir_ + "/server.key").ok());
-  const auto opened = Authority::Open(*fs_, dir_, ServerId{}, clock_);
-  EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(opened.status().message().find("server.key"),
-            absl::string_view::npos);
+  absl::Status refused =
+      Authority::Open(*fs_, dir_, ServerId{}, clock_).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(refused.message().find("ca.crt"), absl::string_view::npos);
+  ASSERT_TRUE(fs_->Unlink(dir_ + "/ca.key").ok());
+  refused = Authority::Open(*fs_, dir_, ServerId{}, clock_).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(refused.message().find("ca.key"), absl::string_view::npos);
+}
+
+TEST_F(AuthorityTest, DamagedServerKeyAndCertificateAreMadeAnew) {
+  for (const char* name : {"/server.key", "/server.crt"}) {
+    for (const bool gone : {false, true}) {
+      ASSERT_TRUE(
+          WriteFileDurably(*fs_, dir_ + name, AsBytes("damaged"), 0600).ok());
+      if (gone) {
+        ASSERT_TRUE(fs_->Unlink(dir_ + name).ok());
+      }
+      auto authority = Open();
+      EXPECT_TRUE(CheckCertificatePem(
+                      DerToPem(AsBytes(authority->server_certificate_der())),
+                      authority->server_key_pem(),
+                      DerToPem(AsBytes(authority->ca_certificate_der())))
+                      .ok());
+      EXPECT_EQ(Open()->server_key_pem(), authority->server_key_pem());
+    }
+  }
 }
 
 }  // namespace
