@@ -157,6 +157,11 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenFull(
                       Registry::Open(fs, ServerPath(path), clock));
   NS_ASSIGN_OR_RETURN(data->index_, ObjectIndex::OpenInMemory());
   NS_RETURN_IF_ERROR(data->OpenVaults(report, {}));
+  for (Vault* vault : data->Vaults()) {
+    vault->RefuseSessions(absl::ResourceExhaustedError(
+        "the server's disk was full when it started; earlier snapshots are "
+        "intact; free space there, start nightsafed again, then the backup"));
+  }
   report.notes.push_back(data->full_reason_);
   return data;
 }

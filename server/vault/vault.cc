@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<DepositSession>> Vault::OpenSession(
     const HostRegistration& host, absl::string_view set,
     const SessionId& session) {
   NS_RETURN_IF_ERROR(ValidateName("set", set));
+  NS_RETURN_IF_ERROR(refusal_);
   if (const std::string reason = read_only_reason(); !reason.empty()) {
     return absl::FailedPreconditionError(reason);
   }

@@ -73,6 +73,9 @@ class Vault {
 
   const VaultRegistration& registration() const { return registration_; }
 
+  // Every session from now on. Before the vault is used by more than one
+  // thread.
+  void RefuseSessions(const absl::Status& why) { refusal_ = why; }
   // FAILED_PRECONDITION: the vault is read-only. The session must be dropped
   // before the vault.
   absl::StatusOr<std::unique_ptr<DepositSession>> OpenSession(
@@ -119,6 +122,7 @@ class Vault {
   const std::unique_ptr<VaultJournal> journal_;
   const std::unique_ptr<ObjectStore> store_;
   std::atomic<uint64_t> open_sessions_ = 0;
+  absl::Status refusal_;
 };
 
 }  // namespace nightsafe

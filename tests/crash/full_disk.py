@@ -13,8 +13,9 @@ trees, with and without the reserve of nightsafed.yaml. In every round
     * when there is room, the next backup of each host succeeds without a restart.
 
 In some the server is stopped or killed and started on the full disk: it starts,
-or ends with code 8 and a message, and then starts when there is room. At the
-end all snapshots are restored. Skipped where nothing can be mounted.
+perhaps for reading only until it is started again, or ends with code 8 and a
+message, and then starts when there is room. At the end all snapshots are
+restored. Skipped where nothing can be mounted.
 """
 
 import collections
@@ -126,6 +127,13 @@ class Rounds:
             self.world.start_server()
             return
         self.check_reads()
+        if "there was no room to start" in self.world.log_text():
+            self.counts["that start for reading only"] += 1
+            source = self.sources[0]
+            self.judge(self.ledger.start(source.host, source.root))
+            self.disk.set_free(ROOM)
+            self.world.stop_server()
+            self.world.start_server()
 
 
 def run(rounds, seed, tmpfs):

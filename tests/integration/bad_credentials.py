@@ -121,7 +121,7 @@ def revoked_reader(sample):
 
 
 def expire(machine, role):
-    """Puts a certificate in place that ended yesterday, of the same key."""
+    """Puts a certificate in place that has ended, of the same key and CA."""
     folder = machine.path(role)
     for name in ("new.conf", "index.txt", "serial"):
         with open(os.path.join(folder, name), "w") as out:
@@ -132,12 +132,14 @@ def expire(machine, role):
                        "[req]\ndistinguished_name=n\n[n]\n",
                        "index.txt": "", "serial": "01\n"}[name])
     openssl = ["openssl"]
+    ca = os.path.join(machine.world.data, "pki", "ca")
     run = lambda *a: subprocess.run(openssl + list(a), cwd=folder, check=True,
                                     capture_output=True)
     run("req", "-new", "-config", "new.conf", "-key", "key.pem", "-subj", "/",
         "-out", "new.csr")
-    run("ca", "-batch", "-selfsign", "-config", "new.conf", "-keyfile",
-        "key.pem", "-in", "new.csr", "-out", "certificate.pem", "-notext",
+    run("ca", "-batch", "-config", "new.conf", "-cert", ca + ".crt",
+        "-keyfile", ca + ".key", "-in", "new.csr", "-out", "certificate.pem",
+        "-notext",
         "-startdate", "20240101000000Z", "-enddate", "20250101000000Z")
 
 

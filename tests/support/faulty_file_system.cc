@@ -83,6 +83,11 @@ uint64_t FaultyFileSystem::calls(FileOperation operation) const {
   return counts_[static_cast<size_t>(operation)];
 }
 
+std::string FaultyFileSystem::last_hit() const {
+  absl::MutexLock lock(&mutex_);
+  return last_hit_;
+}
+
 std::optional<Fault> FaultyFileSystem::Hit(FileOperation operation,
                                            absl::string_view path) {
   absl::MutexLock lock(&mutex_);
@@ -100,6 +105,15 @@ std::optional<Fault> FaultyFileSystem::Hit(FileOperation operation,
     }
     if (!hit) hit = *fault;
     fault = fault->sticky ? fault + 1 : faults_.erase(fault);
+  }
+  if (operation == FileOperation::kCreate ||
+      operation == FileOperation::kRename ||
+      operation == FileOperation::kReplace) {
+    last_name_ = std::string(path);
+  }
+  if (hit) {
+    last_hit_ = operation == FileOperation::kSyncDirectory ? last_name_
+                                                           : std::string(path);
   }
   return hit;
 }

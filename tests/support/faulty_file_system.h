@@ -56,6 +56,9 @@ class FaultyFileSystem final : public FileSystem {
   // Mutating calls so far, failed ones included.
   uint64_t mutating_calls() const;
   uint64_t calls(FileOperation operation) const;
+  // The path of the last call that failed; for the sync of a directory, of the
+  // name that was made before it. Empty: none failed.
+  std::string last_hit() const;
 
   absl::StatusOr<std::unique_ptr<File>> OpenForRead(
       absl::string_view path) override;
@@ -83,6 +86,8 @@ class FaultyFileSystem final : public FileSystem {
   FileSystem& base_;
   mutable absl::Mutex mutex_;
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mutex_);
+  std::string last_hit_ ABSL_GUARDED_BY(mutex_);
+  std::string last_name_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> counts_ ABSL_GUARDED_BY(mutex_) =
       std::vector<uint64_t>(static_cast<size_t>(FileOperation::kRead) + 1);
 };

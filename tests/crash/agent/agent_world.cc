@@ -143,7 +143,8 @@ void CheckChain(const std::vector<SnapshotInfo>& listed, AgentWorld& world) {
     }
     const v1::format::ManifestClear& clear = manifest->clear;
     if (clear.chain_counter() != i + 1 || clear.previous_manifest() != before ||
-        clear.restarted() || snapshot.forked || snapshot.restarted) {
+        clear.restarted() != (i == 0) || snapshot.forked ||
+        snapshot.restarted) {
       world.Violated(absl::StrCat("snapshot ", i + 1, " of ", listed.size(),
                                   " has chain counter ", clear.chain_counter(),
                                   snapshot.forked ? ", forked" : "",

@@ -51,7 +51,9 @@ TEST_F(FaultyDiskTest, EveryFailingCallOfAStartCanBeRepeated) {
     fs_.FailMutatingCall(k, absl::UnavailableError("injected EIO"));
     const absl::Status status = TryStart();
     failed = fs_.mutating_calls() - first > k;
-    EXPECT_EQ(status.ok(), !failed) << status;
+    // A journal's `newest` may say less than it could.
+    const bool harmless = absl::StrContains(fs_.last_hit(), "/newest");
+    EXPECT_EQ(status.ok(), !failed || harmless) << status << fs_.last_hit();
     fs_.Heal();
     Crash();
     Start();
