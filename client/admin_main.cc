@@ -19,5 +19,6 @@ int main(int argc, char** argv) {
   AddReaderCommands(program, options);
   AddSnapshotCommands(program, options);
   AddScrubCommand(program, options);
+  AddServerStatusCommand(program, options);
   return program.Main(argc, argv);
 }

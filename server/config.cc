@@ -47,6 +47,21 @@ absl::Status SetThreads(const std::string& value, ServerConfig& config) {
   return absl::InvalidArgumentError("a number is needed");
 }
 
+absl::Status SetScrubInterval(const std::string& value, ServerConfig& config) {
+  double days = 0;
+  if (!absl::SimpleAtod(value, &days) || !(days >= 0 && days <= 3650)) {
+    return absl::InvalidArgumentError("a number of days is needed, 0 to 3650");
+  }
+  config.scrub_interval = absl::Hours(24 * days);
+  return absl::OkStatus();
+}
+absl::Status SetScrubRate(const std::string& value, ServerConfig& config) {
+  if (absl::SimpleAtoi(value, &config.scrub_bytes_per_second)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("a number of bytes is needed");
+}
+
 const std::map<std::string, Setter>& Setters() {
   static const auto* const setters = new std::map<std::string, Setter>{
       {"listen", Text(&ServerConfig::listen)},
@@ -60,6 +75,8 @@ const std::map<std::string, Setter>& Setters() {
       {"pack_bytes", Bytes(&ServerConfig::pack_bytes)},
       {"idle_timeout_seconds", SetIdle},
       {"max_threads", SetThreads},
+      {"scrub_interval_days", SetScrubInterval},
+      {"scrub_bytes_per_second", SetScrubRate},
   };
   return *setters;
 }
@@ -223,7 +240,12 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# A backup that sends nothing for this long is ended; it may go on"
       "\n# later.\nidle_timeout_seconds: ",
       absl::ToInt64Seconds(config.idle_timeout),
-      "\n# Threads of each listener.\nmax_threads: ", config.max_threads, "\n");
+      "\n# Threads of each listener.\nmax_threads: ", config.max_threads,
+      "\n# Everything stored is read and checked this often, at this rate, with"
+      "\n# low priority. Days 0: only when asked. Bytes 0: without a limit."
+      "\nscrub_interval_days: ",
+      Digits(absl::ToDoubleHours(config.scrub_interval) / 24),
+      "\nscrub_bytes_per_second: ", config.scrub_bytes_per_second, "\n");
 }
 
 }  // namespace nightsafe

@@ -31,6 +31,9 @@ struct ServerConfig {
   absl::Duration idle_timeout = absl::Minutes(10);
   // Of one listener.
   int max_threads = 256;
+  // How often everything stored is read and checked; zero: only when asked.
+  absl::Duration scrub_interval = absl::Hours(7 * 24);
+  uint64_t scrub_bytes_per_second = 50'000'000;  // 0: without a limit
 };
 
 inline constexpr absl::string_view kConfigFile = "nightsafed.yaml";

@@ -24,8 +24,12 @@ namespace nightsafe {
 struct Server::Parts {
   StartupReport report;
   Addresses addresses;
+  DiskErrors disk_errors;
+  std::unique_ptr<FileSystem> counted_fs;
+  absl::Time started;
   std::unique_ptr<DataDirectory> data;
   std::unique_ptr<Authority> authority;
+  std::unique_ptr<Scrubber> scrubber;
   Counters counters;
   std::unique_ptr<StreamTable> streams;
   std::unique_ptr<DepositService> deposit;
@@ -38,14 +42,16 @@ struct Server::Parts {
   std::unique_ptr<MetricsPage> metrics;
   bool stopped = false;
 
+  absl::Status Start(FileSystem& fs, const Clock& clock, absl::string_view path,
+                     const ServerConfig& config);
   absl::Status Open(FileSystem& fs, const Clock& clock, absl::string_view path,
                     const ServerConfig& config);
   absl::Status ListenForPeers(const Clock& clock, const ServerConfig& config);
   absl::Status ListenForEnrolment(const ServerConfig& config);
-  absl::Status ListenForAdmins(FileSystem& fs, absl::string_view path,
+  absl::Status ListenForAdmins(FileSystem& fs, const Clock& clock,
+                               absl::string_view path,
                                const ServerConfig& config);
-  absl::Status ListenForMetrics(FileSystem& fs, const Clock& clock,
-                                absl::string_view path,
+  absl::Status ListenForMetrics(FileSystem& fs, absl::string_view path,
                                 const ServerConfig& config);
 };
 
@@ -111,11 +117,16 @@ absl::Status Server::Parts::Open(FileSystem& fs, const Clock& clock,
   options.reserve_share = config.reserve_share;
   options.data_pack_bytes = config.pack_bytes;
   options.node_pack_bytes = config.pack_bytes / 4;
+  started = clock.Now();
   NS_ASSIGN_OR_RETURN(data,
                       DataDirectory::Open(fs, path, clock, options, report));
   NS_ASSIGN_OR_RETURN(authority,
                       Authority::Open(fs, absl::StrCat(path, "/pki"),
                                       data->registry().server_id(), clock));
+  scrubber = std::make_unique<Scrubber>(
+      *data, clock,
+      ScrubSchedule{.interval = config.scrub_interval,
+                    .bytes_per_second = config.scrub_bytes_per_second});
   for (Vault* vault : data->Vaults()) {
     for (const SetSummary& set : vault->Sets()) {
       counters.NoteCommit({vault->registration().name, set.host, set.set},
@@ -167,7 +178,7 @@ absl::Status Server::Parts::ListenForEnrolment(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::ListenForAdmins(FileSystem& fs,
+absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
                                             absl::string_view path,
                                             const ServerConfig& config) {
   addresses.admin_socket = config.admin_socket.empty()
@@ -182,11 +193,25 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs,
                                          Principal{.role = v1::ADMIN}),
                                      counters));
   admin = std::make_unique<AdminService>(
-      *data,
       ServerDescription{.ca_certificate_der = authority->ca_certificate_der(),
                         .server_address = addresses.public_deposit,
                         .enrol_address = addresses.public_enrol,
-                        .version = std::string(kVersion)});
+                        .version = std::string(kVersion)},
+      StatusSources{.data = *data,
+                    .scrubber = *scrubber,
+                    .clock = clock,
+                    .report = report,
+                    .version = std::string(kVersion),
+                    .started = started,
+                    .reserve_bytes = config.reserve_bytes,
+                    .reserve_share = config.reserve_share,
+                    .open_streams = [this] { return streams->open_streams(); },
+                    .space = [&fs, path = std::string(
+                                       path)]() -> std::optional<SpaceInfo> {
+                      const auto space = fs.Space(path);
+                      if (!space.ok()) return std::nullopt;
+                      return *space;
+                    }});
   NS_ASSIGN_OR_RETURN(
       admin_listener,
       Listener::Start(absl::StrCat("unix:", addresses.admin_socket),
@@ -195,7 +220,7 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs,
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::ListenForMetrics(FileSystem& fs, const Clock& clock,
+absl::Status Server::Parts::ListenForMetrics(FileSystem& fs,
                                              absl::string_view path,
                                              const ServerConfig& config) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
@@ -203,7 +228,9 @@ absl::Status Server::Parts::ListenForMetrics(FileSystem& fs, const Clock& clock,
   sources.own_certificates = {
       {"ca", authority->ca_expires()},
       {"server", authority->server_certificate_expires()}};
-  sources.started = clock.Now();
+  sources.started = started;
+  sources.disk_errors = &disk_errors;
+  sources.scrubber = scrubber.get();
   sources.version = std::string(kVersion);
   sources.open_streams = [this] { return streams->open_streams(); };
   sources.free_bytes = [&fs, path = std::string(path)]() {
@@ -217,19 +244,29 @@ absl::Status Server::Parts::ListenForMetrics(FileSystem& fs, const Clock& clock,
   return absl::OkStatus();
 }
 
+absl::Status Server::Parts::Start(FileSystem& fs, const Clock& clock,
+                                  absl::string_view path,
+                                  const ServerConfig& config) {
+  NS_RETURN_IF_ERROR(Open(fs, clock, path, config));
+  NS_KILL_POINT("startup.data-open");
+  NS_RETURN_IF_ERROR(ListenForPeers(clock, config));
+  NS_RETURN_IF_ERROR(ListenForEnrolment(config));
+  NS_RETURN_IF_ERROR(ListenForAdmins(fs, clock, path, config));
+  return ListenForMetrics(fs, path, config);
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     FileSystem& fs, const Clock& clock, absl::string_view data,
-    const ServerConfig& config) {
+    const ServerConfig& config, StartupReport* found) {
   NS_RETURN_IF_ERROR(CheckConfig(config));
   // Its destructor closes cleanly what was opened before an error.
   std::unique_ptr<Server> server(new Server(std::make_unique<Parts>()));
   Parts& parts = *server->parts_;
-  NS_RETURN_IF_ERROR(parts.Open(fs, clock, data, config));
-  NS_KILL_POINT("startup.data-open");
-  NS_RETURN_IF_ERROR(parts.ListenForPeers(clock, config));
-  NS_RETURN_IF_ERROR(parts.ListenForEnrolment(config));
-  NS_RETURN_IF_ERROR(parts.ListenForAdmins(fs, data, config));
-  NS_RETURN_IF_ERROR(parts.ListenForMetrics(fs, clock, data, config));
+  parts.counted_fs = CountDiskErrors(fs, parts.disk_errors);
+  const absl::Status status =
+      parts.Start(*parts.counted_fs, clock, data, config);
+  if (found != nullptr) *found = parts.report;
+  NS_RETURN_IF_ERROR(status);
   return server;
 }
 
@@ -246,6 +283,7 @@ absl::Status Server::Shutdown(absl::Duration grace) {
   parts_->stopped = true;
   const absl::Time deadline = absl::Now() + grace;
   parts_->metrics = nullptr;
+  if (parts_->scrubber != nullptr) parts_->scrubber->Stop();
   if (parts_->streams != nullptr) parts_->streams->Stop();
   for (auto* listener : {&parts_->peer_listener, &parts_->enrol_listener,
                          &parts_->admin_listener}) {

@@ -41,10 +41,10 @@ class Server {
   };
 
   // Recovers, then listens; ready when it returns. Borrows fs and clock. Errors
-  // are for a person.
+  // are for a person; `found` tells what was found before one, too.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       FileSystem& fs, const Clock& clock, absl::string_view data,
-      const ServerConfig& config);
+      const ServerConfig& config, StartupReport* found = nullptr);
   // Stops as Shutdown does if that was not called.
   ~Server();
 

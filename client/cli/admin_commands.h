@@ -13,5 +13,6 @@ void AddHostCommands(Program& program, AdminOptions& options);
 void AddReaderCommands(Program& program, AdminOptions& options);
 void AddSnapshotCommands(Program& program, AdminOptions& options);
 void AddScrubCommand(Program& program, AdminOptions& options);
+void AddServerStatusCommand(Program& program, AdminOptions& options);
 
 }  // namespace nightsafe

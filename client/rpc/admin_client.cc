@@ -108,13 +108,16 @@ absl::StatusOr<std::vector<v1::AdminSnapshot>> AdminClient::ListSnapshots(
   return snapshots;
 }
 
+absl::StatusOr<v1::GetStatusReply> AdminClient::GetStatus(
+    const v1::GetStatusRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::GetStatus, request);
+}
+
 absl::Status AdminClient::Scrub(
-    absl::string_view vault,
+    const v1::ScrubRequest& request,
     const std::function<absl::Status(const v1::ScrubReply&)>& take) const {
   auto stub = v1::Admin::NewStub(connection_.channel());
   grpc::ClientContext context;
-  v1::ScrubRequest request;
-  request.set_vault(std::string(vault));
   auto stream = stub->Scrub(&context, request);
   v1::ScrubReply reply;
   absl::Status taken;

@@ -34,10 +34,12 @@ class AdminClient {
   absl::StatusOr<std::vector<v1::AdminSnapshot>> ListSnapshots(
       absl::string_view vault, absl::string_view host,
       absl::string_view set) const;
+  absl::StatusOr<v1::GetStatusReply> GetStatus(
+      const v1::GetStatusRequest& request) const;
   // Calls `take` for each reply until the one with `done`; an error from it
   // ends the scrub. UNAVAILABLE if the server ends before `done`.
   absl::Status Scrub(
-      absl::string_view vault,
+      const v1::ScrubRequest& request,
       const std::function<absl::Status(const v1::ScrubReply&)>& take) const;
 
  private:

@@ -16,6 +16,7 @@ enum ExitCode : int {
   kExitUnreachable = 6,  // the server cannot be reached
   kExitDamaged = 7,      // stored bytes are not what they should be
   kExitFull = 8,         // the server refuses new data: disk or quota
+  kExitAttention = 9,    // status: something needs attention
 };
 
 ExitCode ExitCodeOf(const absl::Status& status);

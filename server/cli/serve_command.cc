@@ -34,9 +34,11 @@ absl::Status Serve(const ServeOptions& options) {
   const SystemClock clock;
   NS_ASSIGN_OR_RETURN(ServerConfig config, LoadConfig(*fs, options.data));
   options.config.Apply(config);
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
-                      Server::Start(*fs, clock, options.data, config));
-  PrintStartupReport(server->startup_report());
+  StartupReport found;
+  absl::StatusOr<std::unique_ptr<Server>> started =
+      Server::Start(*fs, clock, options.data, config, &found);
+  PrintStartupReport(found);
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, std::move(started));
   PrintAddresses(server->addresses());
   WaitForStop();
   std::cerr << "stopping\n";

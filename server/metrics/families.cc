@@ -55,6 +55,8 @@ std::vector<MetricFamily> ServerFamilies::Collect() const {
   const Counters::Values values = counters_.Get();
   CollectServer(out);
   CollectVaults(out);
+  CollectHealth(out);
+  CollectScrub(out);
   CollectTraffic(values, out);
   CollectCertificates(out);
   Family commits = Gauge("last_commit_timestamp_seconds",
@@ -87,6 +89,17 @@ void ServerFamilies::CollectServer(std::vector<MetricFamily>& out) const {
   Gauge("read_only", "1 if changes are refused since a disk failed.")
       .Add(data_.read_only_reason().empty() ? 0 : 1)
       .To(out);
+  const DiskErrors& errors = *sources_.disk_errors;
+  const auto count = [](const std::atomic<uint64_t>& errors_of_kind) {
+    return static_cast<double>(errors_of_kind.load());
+  };
+  Counter("disk_errors_total",
+          "Calls to the data directory's disk that failed; a failed sync "
+          "means that a pack or a journal ended.")
+      .Add(count(errors.reads), {{"operation", "read"}})
+      .Add(count(errors.writes), {{"operation", "write"}})
+      .Add(count(errors.syncs), {{"operation", "sync"}})
+      .To(out);
   const std::optional<uint64_t> free = sources_.free_bytes();
   if (!free.has_value()) return;
   Gauge("data_free_bytes", "Free bytes of the data directory's file system.")
@@ -108,6 +121,84 @@ void ServerFamilies::CollectVaults(std::vector<MetricFamily>& out) const {
   snapshots.To(out);
   bytes.To(out);
   objects.To(out);
+}
+
+void ServerFamilies::CollectHealth(std::vector<MetricFamily>& out) const {
+  Family packs = Gauge("packs", "Packs by state.");
+  Family findings =
+      Gauge("findings_open",
+            "Objects without a good copy (wrong), and what the last scrub "
+            "could not read (unreadable).");
+  Family quarantined =
+      Gauge("quarantined_copies", "Stored copies that are never used again.");
+  Family healed =
+      Counter("findings_healed_total", "Findings that were closed, ever.");
+  Family hit = Gauge("snapshots_hit",
+                     "Snapshots that lack something, as far as scrub or status "
+                     "found out.");
+  for (Vault* vault : data_.Vaults()) {
+    const VaultHealth health = vault->health();
+    const std::string name = vault->registration().name;
+    const Labels labels = {{"vault", name}};
+    const auto add = [&](Family& family, absl::string_view label,
+                         absl::string_view value, uint64_t figure) {
+      family.Add(static_cast<double>(figure),
+                 {{"vault", name}, {std::string(label), std::string(value)}});
+    };
+    add(packs, "state", "open", health.open_packs);
+    add(packs, "state", "finished", health.finished_packs);
+    add(packs, "state", "dead", health.dead_packs);
+    add(packs, "state", "lost", health.lost_packs.size());
+    add(findings, "verdict", "wrong", health.open_findings);
+    add(findings, "verdict", "unreadable", health.unreadable);
+    quarantined.Add(static_cast<double>(health.quarantined_copies), labels);
+    healed.Add(static_cast<double>(health.healed), labels);
+    if (health.hit_snapshots.has_value()) {
+      hit.Add(static_cast<double>(*health.hit_snapshots), labels);
+    }
+  }
+  for (Family* family : {&packs, &findings, &quarantined, &healed, &hit}) {
+    family->To(out);
+  }
+}
+
+void ServerFamilies::CollectScrub(std::vector<MetricFamily>& out) const {
+  const ScrubTotals totals = sources_.scrubber->totals();
+  Counter("scrub_checked_objects_total", "Objects that scrubs read.")
+      .Add(static_cast<double>(totals.objects))
+      .To(out);
+  Counter("scrub_checked_bytes_total", "Bytes of objects that scrubs read.")
+      .Add(static_cast<double>(totals.bytes))
+      .To(out);
+  const std::optional<ScrubSight> sight = sources_.scrubber->sight();
+  Family running = Gauge("scrub_running", "1 while the vault is scrubbed.");
+  Family progress =
+      Gauge("scrub_progress_ratio", "Done of the scrub that runs, 0 to 1.");
+  Family finished = Gauge("scrub_last_finished_timestamp_seconds",
+                          "When the last whole scrub ended.");
+  Family duration = Gauge("scrub_last_duration_seconds",
+                          "Time that the last whole scrub was at work.");
+  for (Vault* vault : data_.Vaults()) {
+    const Labels labels = {{"vault", vault->registration().name}};
+    const bool runs =
+        sight.has_value() && sight->vault == vault->registration().name;
+    running.Add(runs ? 1 : 0, labels);
+    if (runs && sight->progress.total_bytes > 0) {
+      progress.Add(static_cast<double>(sight->progress.bytes) /
+                       static_cast<double>(sight->progress.total_bytes),
+                   labels);
+    }
+    const VaultHealth health = vault->health();
+    if (!health.last_scrub.has_value()) continue;
+    finished.Add(Seconds(absl::FromUnixNanos(health.last_scrub->finished_ns)),
+                 labels);
+    duration.Add(absl::ToDoubleSeconds(
+                     absl::Nanoseconds(health.last_scrub->figures.active_ns())),
+                 labels);
+  }
+  for (Family* family : {&running, &progress, &finished, &duration}) {
+    family->To(out);
+  }
 }
 
 void ServerFamilies::CollectTraffic(const Counters::Values& values,

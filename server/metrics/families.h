@@ -24,6 +24,8 @@ class ServerFamilies final : public prometheus::Collectable {
  private:
   void CollectServer(std::vector<prometheus::MetricFamily>& out) const;
   void CollectVaults(std::vector<prometheus::MetricFamily>& out) const;
+  void CollectHealth(std::vector<prometheus::MetricFamily>& out) const;
+  void CollectScrub(std::vector<prometheus::MetricFamily>& out) const;
   void CollectTraffic(const Counters::Values& values,
                       std::vector<prometheus::MetricFamily>& out) const;
   void CollectCertificates(std::vector<prometheus::MetricFamily>& out) const;

@@ -12,7 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/metrics/counters.h"
+#include "server/metrics/disk_errors.h"
 #include "server/vault/data_directory.h"
+#include "server/vault/scrubber.h"
 
 namespace nightsafe {
 
@@ -25,6 +27,8 @@ struct MetricsSources {
   std::function<uint64_t()> open_streams;
   // Nothing if the disk cannot be asked.
   std::function<std::optional<uint64_t>()> free_bytes;
+  const DiskErrors* disk_errors = nullptr;
+  const Scrubber* scrubber = nullptr;
 };
 
 // Serves until destroyed; figures are taken when the page is asked for. Borrows

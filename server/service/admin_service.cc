@@ -5,12 +5,15 @@
 #include "common/base/status.h"
 #include "common/crypto/keyring.h"
 #include "server/service/convert.h"
+#include "server/service/findings.h"
 #include "server/service/grpc_status.h"
 
 namespace nightsafe {
 namespace {
 
 constexpr int kRecordsPerReply = 500;
+// Each may name twenty snapshots.
+constexpr int kFindingsPerReply = 100;
 
 absl::Status CallerGone() {
   return absl::CancelledError("the caller went away");
@@ -177,43 +180,58 @@ grpc::Status AdminService::ListSnapshots(
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Scrub(grpc::ServerContext*,
-                                 const v1::ScrubRequest* request,
-                                 grpc::ServerWriter<v1::ScrubReply>* writer) {
-  return ToGrpc(Scrub(*request, *writer));
+grpc::Status AdminService::GetStatus(grpc::ServerContext*,
+                                     const v1::GetStatusRequest* request,
+                                     v1::GetStatusReply* reply) {
+  *reply = MakeStatus(sources_, *request);
+  return grpc::Status::OK;
 }
 
-absl::Status AdminService::Scrub(const v1::ScrubRequest& request,
+grpc::Status AdminService::Scrub(grpc::ServerContext* context,
+                                 const v1::ScrubRequest* request,
+                                 grpc::ServerWriter<v1::ScrubReply>* writer) {
+  return ToGrpc(Scrub(*context, *request, *writer));
+}
+
+absl::Status AdminService::Scrub(grpc::ServerContext& context,
+                                 const v1::ScrubRequest& request,
                                  grpc::ServerWriter<v1::ScrubReply>& writer) {
-  NS_ASSIGN_OR_RETURN(std::vector<Vault*> vaults, Selected(request.vault()));
-  ScrubProgress before;  // of the vaults that are done
-  ScrubProgress now;
+  NS_ASSIGN_OR_RETURN(std::vector<VaultFindings> vaults,
+                      sources_.scrubber.ScrubNow(
+                          {.vault = request.vault(),
+                           .bytes_per_second = request.bytes_per_second(),
+                           .resume = request.resume()},
+                          [&](const ScrubSight& sight) {
+                            v1::ScrubReply reply;
+                            reply.set_vault(sight.vault);
+                            reply.set_objects(sight.progress.objects);
+                            reply.set_bytes(sight.progress.bytes);
+                            reply.set_total_bytes(sight.progress.total_bytes);
+                            return !context.IsCancelled() && writer.Write(reply)
+                                       ? absl::OkStatus()
+                                       : CallerGone();
+                          }));
   v1::ScrubReply reply;
-  const auto send = [&]() -> absl::Status {
-    reply.set_objects(before.objects + now.objects);
-    reply.set_bytes(before.bytes + now.bytes);
-    reply.set_total_bytes(before.total_bytes + now.total_bytes);
-    const bool sent = writer.Write(reply);
-    reply.Clear();
-    return sent ? absl::OkStatus() : CallerGone();
-  };
-  for (Vault* vault : vaults) {
-    now = {};
-    NS_ASSIGN_OR_RETURN(std::vector<ScrubProblem> problems,
-                        vault->Scrub([&](const ScrubProgress& progress) {
-                          now = progress;
-                          return send();
-                        }));
-    for (const ScrubProblem& problem : problems) {
-      *reply.add_findings() = ToFinding(vault->registration().name, problem);
-      if (reply.findings_size() >= kRecordsPerReply) NS_RETURN_IF_ERROR(send());
+  for (const VaultFindings& one : vaults) {
+    NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(one.vault));
+    NS_ASSIGN_OR_RETURN(Damage damage,
+                        vault->FindDamage(absl::InfiniteFuture()));
+    const ScrubResult& result = one.result;
+    for (v1::ScrubFinding& finding :
+         ToFindings(one.vault, result.problems, damage)) {
+      *reply.add_findings() = std::move(finding);
+      if (reply.findings_size() < kFindingsPerReply) continue;
+      if (!writer.Write(reply)) return CallerGone();
+      reply.clear_findings();
     }
-    before = {before.objects + now.objects, before.bytes + now.bytes,
-              before.total_bytes + now.total_bytes};
+    reply.set_more_findings(reply.more_findings() + result.more_problems);
+    reply.set_objects(reply.objects() + result.figures.objects());
+    reply.set_bytes(reply.bytes() + result.figures.bytes());
+    reply.set_total_bytes(reply.bytes());
+    reply.set_hit_snapshots(reply.hit_snapshots() + damage.snapshots.size());
   }
-  now = {};
   reply.set_done(true);
-  return send();
+  return writer.Write(reply) ? absl::OkStatus() : CallerGone();
 }
 
 absl::StatusOr<std::vector<Vault*>> AdminService::Selected(

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "nightsafe/v1/admin.grpc.pb.h"
+#include "server/service/status.h"
 #include "server/vault/data_directory.h"
 
 namespace nightsafe {
@@ -17,15 +18,20 @@ struct ServerDescription {
   std::string version;
 };
 
-// Thread-safe. Borrows the data directory.
+// Thread-safe. Borrows what the sources borrow.
 class AdminService final : public v1::Admin::Service {
  public:
-  AdminService(DataDirectory& data, ServerDescription description)
-      : data_(data), description_(std::move(description)) {}
+  AdminService(ServerDescription description, StatusSources sources)
+      : data_(sources.data),
+        description_(std::move(description)),
+        sources_(std::move(sources)) {}
 
   grpc::Status GetServer(grpc::ServerContext* context,
                          const v1::GetServerRequest* request,
                          v1::GetServerReply* reply) override;
+  grpc::Status GetStatus(grpc::ServerContext* context,
+                         const v1::GetStatusRequest* request,
+                         v1::GetStatusReply* reply) override;
   grpc::Status AddVault(grpc::ServerContext* context,
                         const v1::AddVaultRequest* request,
                         v1::AddVaultReply* reply) override;
@@ -59,13 +65,15 @@ class AdminService final : public v1::Admin::Service {
   absl::Status AddVault(const v1::AddVaultRequest& request);
   absl::StatusOr<HostRegistration> AddHost(const v1::AddHostRequest& request);
   absl::Status AddReader(const v1::AddReaderRequest& request);
-  absl::Status Scrub(const v1::ScrubRequest& request,
+  absl::Status Scrub(grpc::ServerContext& context,
+                     const v1::ScrubRequest& request,
                      grpc::ServerWriter<v1::ScrubReply>& writer);
   // Those of `vault`, or of all vaults if it is empty.
   absl::StatusOr<std::vector<Vault*>> Selected(const std::string& vault);
 
   DataDirectory& data_;
   const ServerDescription description_;
+  const StatusSources sources_;
 };
 
 }  // namespace nightsafe

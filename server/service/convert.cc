@@ -96,19 +96,6 @@ v1::AdminSnapshot ToAdminSnapshot(const SnapshotInfo& snapshot) {
   return record;
 }
 
-v1::ScrubFinding ToFinding(absl::string_view vault,
-                           const ScrubProblem& problem) {
-  v1::ScrubFinding finding;
-  finding.set_vault(std::string(vault));
-  finding.set_domain_number(problem.domain_number);
-  finding.set_object_id(std::string(problem.id.text()));
-  finding.set_pack(problem.pack);
-  finding.set_offset(problem.offset);
-  finding.set_verdict(problem.wrong ? "wrong" : "unreadable");
-  finding.set_detail(problem.detail);
-  return finding;
-}
-
 v1::ReaderRecord ToRecord(const ReaderRegistration& reader) {
   v1::ReaderRecord record;
   record.set_name(reader.name);

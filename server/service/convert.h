@@ -32,8 +32,6 @@ absl::StatusOr<std::vector<ObjectId>> ToObjectIds(absl::string_view ids,
 v1::DepositReply ToReply(const CommitOutcome& outcome);
 v1::SnapshotRecord ToRecord(const SnapshotInfo& snapshot);
 v1::AdminSnapshot ToAdminSnapshot(const SnapshotInfo& snapshot);
-v1::ScrubFinding ToFinding(absl::string_view vault,
-                           const ScrubProblem& problem);
 v1::ReaderRecord ToRecord(const ReaderRegistration& reader);
 // Takes the host's own from the sets of its vault.
 v1::HostRecord ToRecord(const HostRegistration& host,

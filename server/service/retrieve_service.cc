@@ -29,7 +29,9 @@ class ObjectWriter {
       }
       size_ += object.bytes.size();
       reply_.add_objects(std::move(object.bytes));
-    } else if (absl::IsNotFound(object.status)) {
+    } else if (absl::IsNotFound(object.status) ||
+               absl::IsDataLoss(object.status)) {
+      // What is wrong is as good as gone, and counts so from now on.
       AppendBytes(object.id.view(), *reply_.mutable_missing());
     } else {
       AppendBytes(object.id.view(), *reply_.mutable_unreadable());

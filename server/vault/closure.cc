@@ -63,7 +63,7 @@ class Walk {
     absl::StatusOr<std::string> bytes = store_.Read(entry.id, entry.location);
     if (absl::IsDataLoss(bytes.status())) {
       Miss(entry.id);
-      return store_.Quarantine(entry, bytes.status().message());
+      return store_.Quarantine(std::span(&entry, 1), bytes.status().message());
     }
     NS_RETURN_IF_ERROR(bytes.status());
     NS_ASSIGN_OR_RETURN(ObjectView view, ParseObject(AsBytes(*bytes)));

@@ -154,8 +154,8 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
   }
   journal_.Read([&](const VaultState& state) {
     for (size_t i = 0; state.has_quarantine() && i < ids.size(); ++i) {
-      if (found[i] &&
-          state.IsQuarantined(domain_number, ids[i], found[i]->pack)) {
+      if (found[i] && state.IsQuarantined(domain_number, ids[i], found[i]->pack,
+                                          found[i]->offset)) {
         found[i].reset();
       }
     }
@@ -307,13 +307,15 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
     if (!absl::IsResourceExhausted(status)) Fail(status);
     return status;
   }
-  absl::MutexLock lock(&mutex_);
-  for (size_t i = 0; i < moved; ++i) {
-    const IndexEntry& entry = batch.objects[i];
-    waiting_.erase({entry.domain_number, entry.id});
+  {
+    absl::MutexLock lock(&mutex_);
+    for (size_t i = 0; i < moved; ++i) {
+      const IndexEntry& entry = batch.objects[i];
+      waiting_.erase({entry.domain_number, entry.id});
+    }
+    for (const auto& [pack, length] : synced) unsealed_[pack] = length;
   }
-  for (const auto& [pack, length] : synced) unsealed_[pack] = length;
-  return absl::OkStatus();
+  return NoteHealed(std::span(batch.objects).first(moved));
 }
 
 absl::Status ObjectStore::SealEndedPacks() {
@@ -345,22 +347,6 @@ void ObjectStore::Forget(const PackWriter& writer) {
   unsealed_.erase(writer.identity().pack);
   unsealed_objects_ -= writer.entries().size();
   for (const auto& entry : writer.entries()) unsealed_bytes_ -= entry.length;
-}
-
-absl::Status ObjectStore::Quarantine(const IndexEntry& entry,
-                                     absl::string_view reason) {
-  absl::MutexLock lock(&sync_mutex_);
-  NS_KILL_POINT("quarantine.before-record");
-  return journal_.Update([&](const VaultState& state, int64_t) {
-    std::vector<VaultRecord> records;
-    if (state.IsQuarantined(entry.domain_number, entry.id,
-                            entry.location.pack)) {
-      return records;
-    }
-    records.push_back(QuarantineRecord(entry, reason));
-    records.push_back(NextGeneration(state, "an object was quarantined"));
-    return records;
-  });
 }
 
 std::vector<std::pair<PackId, uint64_t>> ObjectStore::UnsealedPacks() const {

@@ -76,9 +76,22 @@ class ObjectStore {
   absl::Status Barrier(std::span<const IndexEntry> proved, uint64_t generation)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 
-  // Makes that copy of the object absent for good and raises the generation.
-  absl::Status Quarantine(const IndexEntry& entry, absl::string_view reason)
-      ABSL_LOCKS_EXCLUDED(sync_mutex_);
+  // Makes these copies absent for good and raises the generation, with few
+  // journal appends.
+  absl::Status Quarantine(std::span<const IndexEntry> copies,
+                          absl::string_view reason)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
+  // These copies were quarantined and are right again: they may be used.
+  absl::Status Reinstate(std::span<const IndexEntry> copies)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
+  // Journals as healed whatever was found wrong and has a durable good copy.
+  // Barriers do this too, for what they make durable.
+  absl::Status CloseHealed() ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
+
+  // What is durable and indexed of each unfinished pack, in order of offset.
+  // Its pack_length is that length.
+  std::vector<Toc> UnsealedContents() const
+      ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 
   // Unfinished packs with the length that is durable and indexed.
   std::vector<std::pair<PackId, uint64_t>> UnsealedPacks() const
@@ -96,7 +109,6 @@ class ObjectStore {
   absl::Status failure() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  using ObjectKeyPair = std::pair<uint32_t, ObjectId>;  // domain number, id
   // Nothing is appended to it any more.
   struct EndedPack {
     std::unique_ptr<PackWriter> writer;
@@ -137,6 +149,11 @@ class ObjectStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // It is not among the unsealed ones any more.
   void Forget(const PackWriter& writer) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status NoteHealed(std::span<const IndexEntry> stored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
+  // These objects have a durable good copy.
+  absl::Status JournalHealed(std::span<const ObjectKeyPair> ids)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
   absl::Status BarrierLocked(std::span<const IndexEntry> proved,
                              uint64_t generation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_)

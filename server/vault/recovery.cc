@@ -315,11 +315,11 @@ class Recovery {
     IndexBatch batch;
     journal_.Read([&](const VaultState& state) {
       for (const PackEntry& entry : contents.entries) {
-        if (entry.end() <= indexed ||
-            state.IsQuarantined(entry.domain_number, entry.id, pack)) {
-          continue;
+        if (entry.end() <= indexed) continue;
+        if (!state.IsQuarantined(entry.domain_number, entry.id, pack,
+                                 entry.offset)) {
+          batch.objects.push_back(ToIndexEntry(pack, entry));
         }
-        batch.objects.push_back(ToIndexEntry(pack, entry));
       }
     });
     NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));

@@ -1,81 +1,211 @@
 #include "server/vault/scrub.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/hash/hash.h"
 #include "common/base/status.h"
+#include "server/pack/pack_reader.h"
+#include "server/pack/seal.h"
+#include "server/vault/index_comparison.h"
+#include "server/vault/manifest_copies.h"
+#include "server/vault/named_pack.h"
+#include "server/vault/open_findings.h"
 #include "server/vault/pack_listing.h"
+#include "server/vault/vault_indexing.h"
 
 namespace nightsafe {
 namespace {
 
 constexpr size_t kReadBytes = 4 << 20;
 
-// The locations of a pack, whatever their order: equal sums over equal numbers
-// of locations are taken for equal sets.
-struct LocationSum {
-  uint64_t count = 0;
-  uint64_t sum = 0;
-
-  void Add(const IndexEntry& entry) {
-    ++count;
-    sum += absl::HashOf(entry.domain_number, entry.id, entry.location.offset,
-                        entry.location.length);
-  }
-  friend bool operator==(const LocationSum&, const LocationSum&) = default;
+struct SealedPackState {
+  PackId pack;
+  PackState state;
 };
+using PacksByOrder = std::map<uint64_t, SealedPackState>;
 
+// One scrub of one vault; lives for one call.
 class Scrub {
  public:
-  Scrub(const ScrubbedVault& what, const ScrubCallback& progress)
-      : what_(what), progress_(progress) {}
+  Scrub(const ScrubbedVault& what, const ScrubCursor& cursor,
+        const ScrubCallback& progress)
+      : what_(what),
+        progress_(progress),
+        cursor_(cursor),
+        comparison_(what.index, what.vault) {}
 
-  absl::StatusOr<std::vector<ScrubProblem>> Run() {
-    NS_ASSIGN_OR_RETURN(auto packs, ListPacks(what_.fs, what_.paths));
-    const auto states = what_.journal.Read(
-        [](const VaultState& state) { return state.packs(); });
-    for (const auto& [pack, place] : packs) {
-      const auto it = states.find(pack);
-      if (it != states.end() && it->second.sealed) {
-        finished_.push_back(pack);
-        progress_now_.total_bytes += it->second.synced_length;
-      }
-    }
-    for (const PackId& pack : finished_) {
-      NS_RETURN_IF_ERROR(ScrubPack(pack, states.at(pack)));
+  absl::StatusOr<ScrubResult> Run() {
+    Begin();
+    NS_RETURN_IF_ERROR(ScrubUnfinishedPacks());
+    for (const auto& [order, pack] : packs_) {
+      const bool done = order <= cursor_.done_order();
+      NS_RETURN_IF_ERROR(ScrubSealedPack(pack.pack, pack.state, done));
+      if (done) continue;
+      cursor_.set_done_order(order);
+      cursor_.set_offset(0);
+      cursor_.set_packs(cursor_.packs() + 1);
     }
     NS_RETURN_IF_ERROR(CompareIndex());
-    return std::move(problems_);
+    if (what_.journal.failure().ok()) {
+      NS_RETURN_IF_ERROR(StoreAbsentManifests(what_.journal, what_.store));
+      NS_RETURN_IF_ERROR(what_.store.CloseHealed());
+      for (ScrubProblem& problem : OpenFindings(what_.journal, problems_)) {
+        Keep(std::move(problem));
+      }
+    }
+    ScrubResult result;
+    result.problems = std::move(problems_);
+    result.more_problems = more_problems_;
+    result.figures = cursor_;
+    return result;
   }
 
  private:
-  absl::Status ScrubPack(const PackId& pack, const PackState& state) {
-    absl::StatusOr<PackContents> contents = LoadContents(
-        what_.fs, what_.paths, what_.vault, pack, PackPlace::kSealed, &state);
-    if (!contents.ok()) {
-      problems_.push_back({.pack = PackFileName(pack),
-                           .wrong = absl::IsDataLoss(contents.status()),
-                           .detail = std::string(contents.status().message())});
-      return absl::OkStatus();
+  // What belongs to this scrub.
+  void Begin() {
+    what_.journal.Read([&](const VaultState& state) {
+      for (const auto& [pack, pack_state] : state.packs()) {
+        // Of a lost pack nothing may be left.
+        if (!pack_state.sealed || pack_state.synced_length == 0) continue;
+        packs_[pack_state.seal_order] = {pack, pack_state};
+      }
+    });
+    if (cursor_.end_order() == 0 && !packs_.empty()) {
+      cursor_.set_end_order(packs_.rbegin()->first);
     }
-    NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                        what_.fs.OpenForRead(what_.paths.SealedPack(pack)));
-    file->DropCache();
-    const std::vector<PackEntry>& entries = contents->entries;
-    for (size_t begin = 0; begin < entries.size();) {
+    packs_.erase(packs_.upper_bound(cursor_.end_order()), packs_.end());
+    for (const auto& [order, pack] : packs_) {
+      total_bytes_ += pack.state.synced_length;
+    }
+  }
+
+  absl::Status ScrubUnfinishedPacks() {
+    if (cursor_.unfinished_packs_done()) return absl::OkStatus();
+    const std::vector<Toc> unfinished = what_.store.UnsealedContents();
+    for (const Toc& toc : unfinished) total_bytes_ += toc.pack_length;
+    for (const Toc& toc : unfinished) {
+      NS_RETURN_IF_ERROR(
+          ScrubPack(toc.pack, toc.entries, toc.pack_length, false));
+      cursor_.set_packs(cursor_.packs() + 1);
+    }
+    cursor_.set_unfinished_packs_done(true);
+    return absl::OkStatus();
+  }
+
+  // `done`: its objects were read before an interruption.
+  absl::Status ScrubSealedPack(const PackId& pack, const PackState& state,
+                               bool done) {
+    absl::StatusOr<SealedPack> sealed =
+        ReadToc(what_.fs, what_.paths.sealed, what_.vault, pack);
+    std::vector<PackEntry> entries;
+    if (sealed.ok() && !state.lost && sealed->toc_hash == state.toc_hash) {
+      entries = std::move(sealed->toc.entries);
+    } else {
+      NoteTable(pack, state, sealed.status());
+      absl::StatusOr<PackContents> contents = LoadContents(
+          what_.fs, what_.paths, what_.vault, pack, PackPlace::kSealed, &state);
+      if (contents.ok()) {
+        entries = std::move(contents->entries);
+      } else {
+        NS_ASSIGN_OR_RETURN(entries,
+                            IndexedEntries(what_.index, what_.vault, pack));
+      }
+    }
+    sealed_seen_.insert(pack);
+    return ScrubPack(pack, entries, state.synced_length, done);
+  }
+
+  // Of a pack that ended early the table may be of more than is left.
+  void NoteTable(const PackId& pack, const PackState& state,
+                 const absl::Status& status) {
+    if (state.lost || absl::IsUnavailable(status)) return;
+    AddProblem({.pack = PackFileName(pack),
+                .objects = 0,
+                .verdict = Verdict::kFraming,
+                .detail = absl::StrCat(
+                    "its table of contents: ",
+                    status.ok() ? "not the one that the journal names"
+                                : status.message())});
+  }
+
+  absl::Status ScrubPack(const PackId& pack,
+                         const std::vector<PackEntry>& entries, uint64_t length,
+                         bool done) {
+    absl::StatusOr<std::unique_ptr<PackReader>> reader = OpenPack(pack);
+    if (!reader.ok()) {
+      sealed_seen_.erase(pack);
+      return AddPackProblem(pack, entries, VerdictOf(reader.status()),
+                            reader.status().message());
+    }
+    NS_ASSIGN_OR_RETURN(const uint64_t size, (*reader)->file().Size());
+    const auto tail = std::partition_point(
+        entries.begin(), entries.end(),
+        [&](const PackEntry& entry) { return entry.end() <= size; });
+    if (size < length && tail != entries.end()) {
+      NS_RETURN_IF_ERROR(
+          AddPackProblem(pack, {tail, entries.end()}, Verdict::kWrong,
+                         absl::StrCat("the pack has ", size, " bytes, ", length,
+                                      " were synced")));
+    }
+    bool is_another = false;
+    if (size >= kPackHeaderBytes) {
+      NS_RETURN_IF_ERROR(CheckHeader(pack, **reader, entries, is_another));
+      if (is_another) return absl::OkStatus();
+    }
+    const std::span<const PackEntry> whole(entries.begin(), tail);
+    // Of a pack that a scrub was stopped in, the objects before the offset are
+    // done.
+    const size_t first = static_cast<size_t>(
+        std::partition_point(whole.begin(), whole.end(),
+                             [&](const PackEntry& entry) {
+                               return done || entry.offset < cursor_.offset();
+                             }) -
+        whole.begin());
+    NS_RETURN_IF_ERROR(CompareWithIndex(pack, {entries.data(), first}));
+    for (size_t begin = first; begin < whole.size();) {
       size_t end = begin + 1;
-      while (end < entries.size() &&
-             entries[end].end() - entries[begin].offset <= kReadBytes) {
+      while (end < whole.size() &&
+             whole[end].end() - whole[begin].offset <= kReadBytes) {
         ++end;
       }
-      NS_RETURN_IF_ERROR(ScrubRun(
-          *file, pack, std::span(entries).subspan(begin, end - begin)));
+      NS_RETURN_IF_ERROR(
+          ScrubRun((*reader)->file(), pack, whole.subspan(begin, end - begin)));
       begin = end;
     }
+    // The index still knows of these.
+    return CompareWithIndex(pack, std::span(entries).subspan(whole.size()));
+  }
+
+  absl::StatusOr<std::unique_ptr<PackReader>> OpenPack(const PackId& pack) {
+    return OpenNamedPack(what_.fs, what_.paths, pack);
+  }
+
+  // A pack whose header is merely damaged is read all the same.
+  absl::Status CheckHeader(const PackId& pack, const PackReader& reader,
+                           const std::vector<PackEntry>& entries,
+                           bool& is_another) {
+    const absl::StatusOr<HeaderState> state =
+        LookAtHeader(reader, what_.vault, pack);
+    if (state.ok() && *state == HeaderState::kOfAnother) {
+      is_another = true;
+      sealed_seen_.erase(pack);
+      return AddPackProblem(pack, entries, Verdict::kWrong,
+                            "the file under this name is another pack: were "
+                            "they swapped?");
+    }
+    if (state.ok() && *state == HeaderState::kDamaged) {
+      AddProblem({.pack = PackFileName(pack),
+                  .objects = 0,
+                  .verdict = Verdict::kFraming,
+                  .detail = "its header is damaged"});
+    }
     return absl::OkStatus();
+  }
+
+  static Verdict VerdictOf(const absl::Status& status) {
+    if (absl::IsDataLoss(status)) return Verdict::kWrong;
+    return absl::IsNotFound(status) ? Verdict::kMissing : Verdict::kUnreadable;
   }
 
   // Neighbouring objects, read at once.
@@ -86,129 +216,177 @@ class Scrub {
     const absl::StatusOr<size_t> got =
         file.ReadAt(begin, AsMutableBytes(buffer_));
     const size_t valid = got.ok() ? *got : 0;
-    std::vector<IndexEntry> indexed;
     for (const PackEntry& entry : run) {
       const size_t at = static_cast<size_t>(entry.offset - begin);
       const bool fine =
           at + entry.length <= valid &&
           ObjectIdOf(AsBytes(buffer_).subspan(at, entry.length)) == entry.id;
-      const IndexEntry location{entry.domain_number,
-                                entry.id,
-                                {.pack = pack,
-                                 .offset = entry.offset,
-                                 .length = entry.length,
-                                 .kind = entry.kind}};
-      if (!fine) NS_RETURN_IF_ERROR(LookAgain(location));
-      indexed.push_back(location);
-      ++progress_now_.objects;
-      progress_now_.bytes += entry.length;
+      const IndexEntry copy = ToIndexEntry(pack, entry);
+      if (!fine || IsQuarantined(copy)) LookAgain(copy);
+      cursor_.set_objects(cursor_.objects() + 1);
+      cursor_.set_bytes(cursor_.bytes() + entry.length);
     }
-    NS_RETURN_IF_ERROR(AddToSums(indexed));
-    return progress_ ? progress_(progress_now_) : absl::OkStatus();
+    NS_RETURN_IF_ERROR(SettleCopies());
+    NS_RETURN_IF_ERROR(CompareWithIndex(pack, run));
+    if (cursor_.unfinished_packs_done()) cursor_.set_offset(run.back().end());
+    return Report();
+  }
+
+  absl::Status Report() {
+    if (!progress_) return absl::OkStatus();
+    return progress_({.objects = cursor_.objects(),
+                      .bytes = cursor_.bytes(),
+                      .total_bytes = std::max(total_bytes_, cursor_.bytes()),
+                      .cursor = &cursor_});
+  }
+
+  bool IsQuarantined(const IndexEntry& copy) const {
+    return what_.journal.Read([&](const VaultState& state) {
+      return state.has_quarantine() &&
+             state.IsQuarantined(copy.domain_number, copy.id,
+                                 copy.location.pack, copy.location.offset);
+    });
+  }
+
+  // Known to be wrong, and of no consequence since a good copy is stored.
+  bool IsSettled(const IndexEntry& copy) const {
+    return what_.journal.Read([&](const VaultState& state) {
+      const auto it = state.quarantine().find({copy.domain_number, copy.id});
+      return it != state.quarantine().end() && !HasOpenCopy(it->second) &&
+             state.IsQuarantined(copy.domain_number, copy.id,
+                                 copy.location.pack, copy.location.offset);
+    });
   }
 
   // The second read decides: fine, unreadable now, or wrong.
-  absl::Status LookAgain(const IndexEntry& entry) {
-    const absl::Status status =
-        what_.store.Read(entry.id, entry.location).status();
-    if (status.ok()) return absl::OkStatus();
-    return AddProblem(entry, absl::IsDataLoss(status), status.message());
+  void LookAgain(const IndexEntry& copy) {
+    const absl::Status status = ReadPastCache(copy);
+    if (!status.ok()) {
+      const Verdict verdict = VerdictOf(status);
+      if (IsSettled(copy)) return;
+      if (verdict != Verdict::kUnreadable) wrong_.push_back(copy);
+      AddProblem(copy, verdict, status.message());
+    } else if (IsQuarantined(copy)) {
+      right_again_.push_back(copy);
+    }
   }
 
-  absl::Status AddProblem(const IndexEntry& entry, bool wrong,
-                          absl::string_view detail) {
-    problems_.push_back({.domain_number = entry.domain_number,
-                         .id = entry.id,
-                         .pack = PackFileName(entry.location.pack),
-                         .offset = entry.location.offset,
-                         .wrong = wrong,
-                         .detail = std::string(detail)});
-    if (!wrong || !what_.journal.failure().ok()) return absl::OkStatus();
-    return what_.store.Quarantine(entry, detail);
+  absl::Status ReadPastCache(const IndexEntry& copy) {
+    NS_ASSIGN_OR_RETURN(std::unique_ptr<PackReader> reader,
+                        OpenPack(copy.location.pack));
+    reader->DropCache();
+    NS_ASSIGN_OR_RETURN(
+        std::string bytes,
+        reader->ReadObject(copy.location.offset, copy.location.length));
+    if (ObjectIdOf(AsBytes(bytes)) == copy.id) return absl::OkStatus();
+    return absl::DataLossError("the stored bytes are not this object");
+  }
+
+  // Journals what LookAgain found out.
+  absl::Status SettleCopies() {
+    if (what_.journal.failure().ok()) {
+      if (!wrong_.empty()) {
+        NS_RETURN_IF_ERROR(what_.store.Quarantine(
+            wrong_, "the stored bytes are not this object"));
+      }
+      if (!right_again_.empty()) {
+        NS_RETURN_IF_ERROR(what_.store.Reinstate(right_again_));
+      }
+    }
+    wrong_.clear();
+    right_again_.clear();
+    return absl::OkStatus();
+  }
+
+  void AddProblem(ScrubProblem problem) {
+    if (problem.verdict == Verdict::kUnreadable) {
+      cursor_.set_unreadable(cursor_.unreadable() + problem.objects);
+    } else if (problem.verdict == Verdict::kWrong ||
+               problem.verdict == Verdict::kMissing) {
+      cursor_.set_wrong(cursor_.wrong() + problem.objects);
+    }
+    Keep(std::move(problem));
+  }
+
+  void Keep(ScrubProblem problem) {
+    if (problems_.size() < kMaxScrubProblems) {
+      problems_.push_back(std::move(problem));
+    } else {
+      ++more_problems_;
+    }
+  }
+
+  void AddProblem(const IndexEntry& copy, Verdict verdict,
+                  absl::string_view detail) {
+    AddProblem({.domain_number = copy.domain_number,
+                .id = copy.id,
+                .pack = PackFileName(copy.location.pack),
+                .offset = copy.location.offset,
+                .verdict = verdict,
+                .detail = std::string(detail)});
+  }
+
+  absl::Status AddPackProblem(const PackId& pack,
+                              const std::vector<PackEntry>& entries,
+                              Verdict verdict, absl::string_view detail) {
+    std::vector<IndexEntry> copies;
+    for (const PackEntry& entry : entries) {
+      const IndexEntry copy = ToIndexEntry(pack, entry);
+      if (!IsSettled(copy)) copies.push_back(copy);
+    }
+    if (copies.empty()) return Report();
+    AddProblem({.pack = PackFileName(pack),
+                .objects = copies.size(),
+                .verdict = verdict,
+                .detail = std::string(detail)});
+    if (verdict == Verdict::kUnreadable || !what_.journal.failure().ok()) {
+      return Report();
+    }
+    NS_RETURN_IF_ERROR(what_.store.Quarantine(copies, detail));
+    return Report();
   }
 
   // Counts what the index says of these, and finds what it does not know.
-  absl::Status AddToSums(const std::vector<IndexEntry>& entries) {
-    absl::flat_hash_map<uint32_t, std::vector<const IndexEntry*>> domains;
-    for (const IndexEntry& entry : entries) {
-      domains[entry.domain_number].push_back(&entry);
-    }
-    for (const auto& [domain, members] : domains) {
-      std::vector<ObjectId> ids;
-      for (const IndexEntry* entry : members) ids.push_back(entry->id);
-      NS_ASSIGN_OR_RETURN(auto found,
-                          what_.index.Find(what_.vault, domain, ids));
-      for (size_t i = 0; i < members.size(); ++i) {
-        NS_RETURN_IF_ERROR(Compare(*members[i], found[i]));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Compare(const IndexEntry& stored,
-                       const std::optional<ObjectLocation>& indexed) {
-    if (!indexed) {
-      const bool quarantined = what_.journal.Read([&](const VaultState& state) {
-        return state.IsQuarantined(stored.domain_number, stored.id,
-                                   stored.location.pack);
-      });
-      if (quarantined) return absl::OkStatus();
-      problems_.push_back({.domain_number = stored.domain_number,
-                           .id = stored.id,
-                           .pack = PackFileName(stored.location.pack),
-                           .offset = stored.location.offset,
-                           .detail = "stored, but not in the object index: "
-                                     "run `nightsafed rebuild`"});
-      return absl::OkStatus();
-    }
-    if (indexed->pack == stored.location.pack &&
-        indexed->offset == stored.location.offset) {
-      sums_[stored.location.pack].Add(stored);
-    }
-    return absl::OkStatus();
+  absl::Status CompareWithIndex(const PackId& pack,
+                                std::span<const PackEntry> entries) {
+    return comparison_.Meet(pack, entries, [this](const IndexEntry& stored) {
+      if (IsQuarantined(stored)) return;
+      AddProblem(stored, Verdict::kUnindexed,
+                 "stored, but not in the object index: run `nightsafed "
+                 "rebuild`");
+    });
   }
 
   // Every entry that points into a finished pack must have been met there.
   absl::Status CompareIndex() {
-    absl::flat_hash_map<PackId, LocationSum> claimed;
-    for (const PackId& pack : finished_) claimed[pack] = {};
-    NS_RETURN_IF_ERROR(
-        what_.index.ForEach(what_.vault, [&](const IndexEntry& entry) {
-          const auto it = claimed.find(entry.location.pack);
-          if (it != claimed.end()) it->second.Add(entry);
-          return absl::OkStatus();
-        }));
-    absl::flat_hash_set<PackId> suspects;
-    for (const auto& [pack, sum] : claimed) {
-      if (sum != sums_[pack]) suspects.insert(pack);
+    NS_ASSIGN_OR_RETURN(std::vector<IndexEntry> suspects,
+                        comparison_.Suspects(sealed_seen_));
+    for (const IndexEntry& entry : suspects) {
+      if (!IsQuarantined(entry)) LookAgain(entry);
     }
-    if (suspects.empty()) return absl::OkStatus();
-    std::vector<IndexEntry> entries;
-    NS_RETURN_IF_ERROR(
-        what_.index.ForEach(what_.vault, [&](const IndexEntry& entry) {
-          if (suspects.contains(entry.location.pack)) entries.push_back(entry);
-          return absl::OkStatus();
-        }));
-    for (const IndexEntry& entry : entries) {
-      NS_RETURN_IF_ERROR(LookAgain(entry));
-    }
-    return absl::OkStatus();
+    return SettleCopies();
   }
 
   const ScrubbedVault what_;
   const ScrubCallback& progress_;
-  std::vector<PackId> finished_;
-  ScrubProgress progress_now_;
+  ScrubCursor cursor_;
+  PacksByOrder packs_;
+  uint64_t total_bytes_ = 0;
+  IndexComparison comparison_;
+  absl::flat_hash_set<PackId> sealed_seen_;
+  std::vector<IndexEntry> wrong_;
+  std::vector<IndexEntry> right_again_;
   std::vector<ScrubProblem> problems_;
-  absl::flat_hash_map<PackId, LocationSum> sums_;
+  uint64_t more_problems_ = 0;
   std::string buffer_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<ScrubProblem>> ScrubVault(
-    const ScrubbedVault& what, const ScrubCallback& progress) {
-  return Scrub(what, progress).Run();
+absl::StatusOr<ScrubResult> ScrubVault(const ScrubbedVault& what,
+                                       const ScrubCursor& cursor,
+                                       const ScrubCallback& progress) {
+  return Scrub(what, cursor, progress).Run();
 }
 
 }  // namespace nightsafe

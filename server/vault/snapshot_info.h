@@ -16,6 +16,7 @@ struct SnapshotInfo {
   std::string host;
   std::string set;
   uint32_t domain_number = 0;
+  uint32_t writer = 0;
   uint64_t new_bytes = 0;
   uint64_t new_objects = 0;
   std::string manifest;  // the manifest object, whole

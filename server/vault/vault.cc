@@ -4,11 +4,13 @@
 #include <map>
 #include <tuple>
 
+#include "absl/time/clock.h"
 #include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
+#include "server/vault/vault_records.h"
 
 namespace nightsafe {
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0750;
 constexpr size_t kFetchBatch = 1024;
+constexpr absl::Duration kCursorInterval = absl::Seconds(30);
 
 }  // namespace
 
@@ -35,15 +38,18 @@ absl::Status Vault::Create(FileSystem& fs, const VaultPaths& paths,
 }
 
 Vault::Vault(FileSystem& fs, const VaultPaths& paths,
-             const VaultRegistration& vault, ObjectIndex& index,
-             std::unique_ptr<VaultJournal> journal, const StoreOptions& options)
+             const VaultRegistration& vault, const Clock& clock,
+             ObjectIndex& index, std::unique_ptr<VaultJournal> journal,
+             const StoreOptions& options)
     : fs_(fs),
       paths_(paths),
       registration_(vault),
+      clock_(clock),
       index_(index),
       journal_(std::move(journal)),
       store_(std::make_unique<ObjectStore>(fs, paths_, vault.id, index,
-                                           *journal_, options)) {}
+                                           *journal_, options)),
+      damage_(*store_, *journal_) {}
 
 Vault::~Vault() = default;
 
@@ -56,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(
   NS_RETURN_IF_ERROR(
       RecoverVault(fs, paths, vault, index, *journal, report, progress));
   return std::unique_ptr<Vault>(
-      new Vault(fs, paths, vault, index, std::move(journal), options));
+      new Vault(fs, paths, vault, clock, index, std::move(journal), options));
 }
 
 absl::StatusOr<std::unique_ptr<Vault>> Vault::OpenReadOnly(
@@ -67,8 +73,8 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::OpenReadOnly(
       VaultJournal::OpenReadOnly(fs, paths.journal, vault.id, clock));
   NS_RETURN_IF_ERROR(
       IndexVault(fs, paths, vault, index, *journal, report, {}).status());
-  return std::unique_ptr<Vault>(
-      new Vault(fs, paths, vault, index, std::move(journal), StoreOptions{}));
+  return std::unique_ptr<Vault>(new Vault(fs, paths, vault, clock, index,
+                                          std::move(journal), StoreOptions{}));
 }
 
 absl::StatusOr<std::unique_ptr<DepositSession>> Vault::OpenSession(
@@ -147,6 +153,12 @@ absl::Status Vault::Fetch(
       absl::StatusOr<std::string> bytes =
           store_->Read(entry.id, entry.location);
       object.status = bytes.status();
+      if (absl::IsDataLoss(object.status)) {
+        // Absent from now on, so that it is put again. Where nothing may be
+        // written, the answer alone must do.
+        store_->Quarantine(std::span(&entry, 1), object.status.message())
+            .IgnoreError();
+      }
       if (bytes.ok()) object.bytes = *std::move(bytes);
       NS_RETURN_IF_ERROR(take(std::move(object)));
     }
@@ -168,15 +180,100 @@ absl::Status Vault::StoreKeyring(ByteView sealed_keyring) {
   });
 }
 
-absl::StatusOr<std::vector<ScrubProblem>> Vault::Scrub(
-    const std::function<absl::Status(const ScrubProgress&)>& progress) {
-  return ScrubVault({.fs = fs_,
-                     .paths = paths_,
-                     .vault = registration_.id,
-                     .index = index_,
-                     .journal = *journal_,
-                     .store = *store_},
-                    progress);
+absl::StatusOr<ScrubResult> Vault::Scrub(const ScrubCallback& progress,
+                                         bool resume) {
+  ScrubCursor cursor;
+  {
+    absl::MutexLock lock(&scrub_mutex_);
+    if (scrubbing_) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "a scrub of vault ", registration_.name, " is under way"));
+    }
+    scrubbing_ = true;
+    LoadCursor();
+    if (resume && cursor_) cursor = *cursor_;
+  }
+  if (cursor.started_unix_ns() == 0) {
+    cursor.set_started_unix_ns(absl::ToUnixNanos(clock_.Now()));
+  }
+  absl::StatusOr<ScrubResult> result = ScrubFrom(std::move(cursor), progress);
+  absl::MutexLock lock(&scrub_mutex_);
+  scrubbing_ = false;
+  if (!result.ok()) return result;
+  unreadable_.clear();
+  for (const ScrubProblem& problem : result->problems) {
+    if (problem.verdict == Verdict::kUnreadable) unreadable_.push_back(problem);
+  }
+  return result;
+}
+
+absl::StatusOr<ScrubResult> Vault::ScrubFrom(ScrubCursor cursor,
+                                             const ScrubCallback& progress) {
+  const absl::Time begun = absl::Now();
+  const int64_t active_ns = cursor.active_ns();
+  absl::Time saved = begun;
+  const auto with_time = [&](ScrubCursor now) {
+    now.set_active_ns(active_ns +
+                      absl::ToInt64Nanoseconds(absl::Now() - begun));
+    return now;
+  };
+  const auto step = [&](const ScrubProgress& so_far) {
+    const absl::Status status = progress ? progress(so_far) : absl::OkStatus();
+    if (!status.ok() || absl::Now() - saved >= kCursorInterval) {
+      SaveCursor(with_time(*so_far.cursor));
+      saved = absl::Now();
+    }
+    return status;
+  };
+  NS_ASSIGN_OR_RETURN(ScrubResult result, ScrubVault({.fs = fs_,
+                                                      .paths = paths_,
+                                                      .vault = registration_.id,
+                                                      .index = index_,
+                                                      .journal = *journal_,
+                                                      .store = *store_},
+                                                     cursor, step));
+  result.figures = with_time(result.figures);
+  if (journal_->failure().ok()) {
+    NS_RETURN_IF_ERROR(journal_->Update([&](const VaultState&, int64_t) {
+      return std::vector<VaultRecord>{ScrubbedRecord(result.figures)};
+    }));
+    RemoveScrubCursor(fs_, paths_).IgnoreError();  // it would begin anew
+    absl::MutexLock lock(&scrub_mutex_);
+    cursor_.reset();
+  }
+  return result;
+}
+
+// Without it the next scrub begins anew: no reason to fail.
+void Vault::SaveCursor(const ScrubCursor& cursor) {
+  if (!journal_->failure().ok()) return;
+  SaveScrubCursor(fs_, paths_, cursor).IgnoreError();
+  absl::MutexLock lock(&scrub_mutex_);
+  cursor_ = cursor;
+}
+
+void Vault::LoadCursor() const {
+  if (cursor_loaded_) return;
+  cursor_ = LoadScrubCursor(fs_, paths_);
+  cursor_loaded_ = true;
+}
+
+std::optional<ScrubCursor> Vault::scrub_cursor() const {
+  absl::MutexLock lock(&scrub_mutex_);
+  LoadCursor();
+  return cursor_;
+}
+
+std::vector<ScrubProblem> Vault::Unreadable() const {
+  absl::MutexLock lock(&scrub_mutex_);
+  return unreadable_;
+}
+
+absl::StatusOr<Damage> Vault::FindDamage(absl::Time deadline) {
+  NS_ASSIGN_OR_RETURN(Damage damage, damage_.Find(Unreadable(), deadline));
+  absl::MutexLock lock(&scrub_mutex_);
+  if (damage.complete) hit_snapshots_ = damage.snapshots.size();
+  return damage;
 }
 
 VaultFigures Vault::figures() const {
@@ -195,6 +292,37 @@ VaultFigures Vault::figures() const {
     }
   });
   return figures;
+}
+
+VaultHealth Vault::health() const {
+  VaultHealth health;
+  health.open_packs = store_->UnsealedPacks().size();
+  journal_->Read([&](const VaultState& state) {
+    for (const auto& [pack, pack_state] : state.packs()) {
+      health.dead_packs += pack_state.dead;
+      health.finished_packs += pack_state.sealed && !pack_state.lost;
+      if (!pack_state.lost) continue;
+      health.lost_packs.push_back(
+          {.pack = PackFileName(pack),
+           .reason = pack_state.ended_reason,
+           .since = absl::FromUnixNanos(pack_state.ended_ns)});
+    }
+    for (const auto& [object, copies] : state.quarantine()) {
+      health.quarantined_copies += copies.size();
+    }
+    health.open_findings = state.open_findings();
+    health.healed = state.healed();
+    health.last_scrub = state.last_scrub();
+    health.created = absl::FromUnixNanos(state.created_ns());
+  });
+  std::sort(health.lost_packs.begin(), health.lost_packs.end(),
+            [](const auto& a, const auto& b) {
+              return std::tie(a.since, a.pack) < std::tie(b.since, b.pack);
+            });
+  absl::MutexLock lock(&scrub_mutex_);
+  health.unreadable = unreadable_.size();
+  health.hit_snapshots = hit_snapshots_;
+  return health;
 }
 
 std::string Vault::read_only_reason() const {

@@ -7,21 +7,27 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/io/file_system.h"
 #include "server/catalog/registry.h"
+#include "server/vault/damage.h"
 #include "server/vault/deposit_session.h"
 #include "server/vault/object_store.h"
 #include "server/vault/recovery.h"
 #include "server/vault/scrub.h"
+#include "server/vault/scrub_cursor.h"
 #include "server/vault/snapshot_info.h"
 #include "server/vault/startup_report.h"
 #include "server/vault/vault_journal.h"
@@ -49,6 +55,27 @@ struct VaultFigures {
   uint64_t stored_objects = 0;
   uint64_t open_sessions = 0;
   uint64_t generation = 0;
+};
+
+struct EndedPackInfo {
+  std::string pack;  // file name
+  std::string reason;
+  absl::Time since;
+};
+
+struct VaultHealth {
+  uint64_t open_packs = 0;
+  uint64_t finished_packs = 0;
+  uint64_t dead_packs = 0;  // ended early by a failed write or sync
+  std::vector<EndedPackInfo> lost_packs;
+  uint64_t quarantined_copies = 0;
+  uint64_t open_findings = 0;  // objects without a good copy
+  uint64_t healed = 0;
+  uint64_t unreadable = 0;  // as of the last scrub of this run
+  // Snapshots that FindDamage named last; nothing if it was not asked.
+  std::optional<uint64_t> hit_snapshots;
+  std::optional<LastScrub> last_scrub;
+  absl::Time created;
 };
 
 // Thread-safe.
@@ -97,13 +124,21 @@ class Vault {
   std::string sealed_keyring() const;
   absl::Status StoreKeyring(ByteView sealed_keyring);
 
-  // Reads every stored object past the cache and compares its id; a wrong one
-  // is quarantined. `progress` is called now and then; an error from it stops
-  // the scrub.
-  absl::StatusOr<std::vector<ScrubProblem>> Scrub(
-      const std::function<absl::Status(const ScrubProgress&)>& progress);
+  // As ScrubVault, anew or from where an interrupted one stopped, and journals
+  // that it was done. Stopped by an error of `progress` or a kill, it can be
+  // resumed. One at a time: FAILED_PRECONDITION if one is under way.
+  absl::StatusOr<ScrubResult> Scrub(const ScrubCallback& progress,
+                                    bool resume = false);
+  // What the last scrub of this run could not read.
+  std::vector<ScrubProblem> Unreadable() const;
+  // How far an interrupted or present one was when that was last saved.
+  std::optional<ScrubCursor> scrub_cursor() const;
+
+  // Which snapshots lack something, as of now. UNAVAILABLE: the index failed.
+  absl::StatusOr<Damage> FindDamage(absl::Time deadline);
 
   VaultFigures figures() const;
+  VaultHealth health() const;
 
   // Not empty: changes are refused until a restart; says why.
   std::string read_only_reason() const;
@@ -112,17 +147,32 @@ class Vault {
 
  private:
   Vault(FileSystem& fs, const VaultPaths& paths, const VaultRegistration& vault,
-        ObjectIndex& index, std::unique_ptr<VaultJournal> journal,
-        const StoreOptions& options);
+        const Clock& clock, ObjectIndex& index,
+        std::unique_ptr<VaultJournal> journal, const StoreOptions& options);
+  absl::StatusOr<ScrubResult> ScrubFrom(ScrubCursor cursor,
+                                        const ScrubCallback& progress);
+  void SaveCursor(const ScrubCursor& cursor);
+  // A small file, once, under the lock.
+  void LoadCursor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(scrub_mutex_);
 
   FileSystem& fs_;
   const VaultPaths paths_;
   const VaultRegistration registration_;
+  const Clock& clock_;
   ObjectIndex& index_;
   const std::unique_ptr<VaultJournal> journal_;
   const std::unique_ptr<ObjectStore> store_;
+  DamageFinder damage_;
   std::atomic<uint64_t> open_sessions_ = 0;
   absl::Status refusal_;
+  mutable absl::Mutex scrub_mutex_;
+  bool scrubbing_ ABSL_GUARDED_BY(scrub_mutex_) = false;
+  // Read when it is first asked for: no reason for a start to fail.
+  mutable bool cursor_loaded_ ABSL_GUARDED_BY(scrub_mutex_) = false;
+  mutable std::optional<ScrubCursor> cursor_ ABSL_GUARDED_BY(scrub_mutex_);
+  // Of the last scrub.
+  std::vector<ScrubProblem> unreadable_ ABSL_GUARDED_BY(scrub_mutex_);
+  std::optional<uint64_t> hit_snapshots_ ABSL_GUARDED_BY(scrub_mutex_);
 };
 
 }  // namespace nightsafe

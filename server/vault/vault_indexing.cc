@@ -42,7 +42,8 @@ class Indexing {
   absl::Status Add(const PackId& pack, const PackContents& contents) {
     for (const PackEntry& entry : contents.entries) {
       const bool quarantined = journal_.Read([&](const VaultState& state) {
-        return state.IsQuarantined(entry.domain_number, entry.id, pack);
+        return state.IsQuarantined(entry.domain_number, entry.id, pack,
+                                   entry.offset);
       });
       if (quarantined) continue;
       batch_.objects.push_back(ToIndexEntry(pack, entry));

@@ -17,7 +17,8 @@ struct VaultPaths {
         packs(absl::StrCat(directory, "/packs")),
         open(absl::StrCat(directory, "/packs/open")),
         sealed(absl::StrCat(directory, "/packs/sealed")),
-        removed(absl::StrCat(directory, "/removed")) {}
+        removed(absl::StrCat(directory, "/removed")),
+        scrub(absl::StrCat(directory, "/scrub")) {}
 
   std::string OpenPack(const PackId& pack) const {
     return absl::StrCat(open, "/", PackFileName(pack));
@@ -32,6 +33,7 @@ struct VaultPaths {
   std::string open;
   std::string sealed;
   std::string removed;  // the sweeper's
+  std::string scrub;    // how far the present scrub is; may vanish
 };
 
 }  // namespace nightsafe

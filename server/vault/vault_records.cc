@@ -13,6 +13,14 @@ void SetEnded(const PackId& pack, uint64_t length, absl::string_view reason,
   ended.set_reason(std::string(reason));
 }
 
+void SetCopy(uint32_t domain_number, const ObjectId& id, const PackId& pack,
+             uint64_t offset, VaultRecord::Quarantine& what) {
+  what.set_domain_number(domain_number);
+  what.set_object_id(std::string(id.text()));
+  what.set_pack(std::string(pack.text()));
+  what.set_offset(offset);
+}
+
 }  // namespace
 
 VaultRecord SealedRecord(const SealedPack& sealed) {
@@ -43,10 +51,39 @@ VaultRecord QuarantineRecord(const IndexEntry& entry,
                              absl::string_view reason) {
   VaultRecord record;
   VaultRecord::Quarantine& what = *record.mutable_quarantined();
-  what.set_domain_number(entry.domain_number);
-  what.set_object_id(std::string(entry.id.text()));
-  what.set_pack(std::string(entry.location.pack.text()));
+  SetCopy(entry.domain_number, entry.id, entry.location.pack,
+          entry.location.offset, what);
+  what.set_is_manifest(entry.location.kind == ObjectKind::kManifest);
   what.set_reason(std::string(reason));
+  return record;
+}
+
+VaultRecord HealedRecord(uint32_t domain_number, const ObjectId& id,
+                         const QuarantinedCopy& copy) {
+  VaultRecord record;
+  SetCopy(domain_number, id, copy.pack, copy.offset, *record.mutable_healed());
+  return record;
+}
+
+VaultRecord StandsRecord(const IndexEntry& entry) {
+  VaultRecord record;
+  VaultRecord::Quarantine& what = *record.mutable_healed();
+  SetCopy(entry.domain_number, entry.id, entry.location.pack,
+          entry.location.offset, what);
+  what.set_copy_stands(true);
+  return record;
+}
+
+VaultRecord ScrubbedRecord(const v1::format::ScrubCursor& figures) {
+  VaultRecord record;
+  VaultRecord::Scrubbed& scrubbed = *record.mutable_scrubbed();
+  scrubbed.set_started_unix_ns(figures.started_unix_ns());
+  scrubbed.set_packs(figures.packs());
+  scrubbed.set_objects(figures.objects());
+  scrubbed.set_bytes(figures.bytes());
+  scrubbed.set_wrong(figures.wrong());
+  scrubbed.set_unreadable(figures.unreadable());
+  scrubbed.set_active_ns(figures.active_ns());
   return record;
 }
 

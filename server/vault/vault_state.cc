@@ -15,12 +15,18 @@ const PackState* FindPack(const PackStates& states, const PackId& pack) {
   return it == states.end() ? nullptr : &it->second;
 }
 
+bool HasOpenCopy(const std::vector<QuarantinedCopy>& copies) {
+  return std::any_of(copies.begin(), copies.end(),
+                     [](const QuarantinedCopy& copy) { return !copy.healed; });
+}
+
 absl::Status VaultState::Apply(const VaultRecord& record) {
   ++records_;
   last_time_ns_ = std::max(last_time_ns_, record.time_unix_ns());
   switch (record.change_case()) {
     case VaultRecord::kInit:
       init_ = record.init();
+      created_ns_ = record.time_unix_ns();
       return absl::OkStatus();
     case VaultRecord::kKeyring:
       sealed_keyring_ = record.keyring().sealed_keyring();
@@ -30,9 +36,11 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
     case VaultRecord::kPackSealed:
       return ApplyPackSealed(record.pack_sealed());
     case VaultRecord::kPackDead:
-      return ApplyPackEnded(record.pack_dead(), /*lost=*/false);
+      return ApplyPackEnded(record.pack_dead(), record.time_unix_ns(),
+                            /*lost=*/false);
     case VaultRecord::kPackLost:
-      return ApplyPackEnded(record.pack_lost(), /*lost=*/true);
+      return ApplyPackEnded(record.pack_lost(), record.time_unix_ns(),
+                            /*lost=*/true);
     case VaultRecord::kGeneration:
       if (record.generation().number() <= generation_) {
         return absl::DataLossError(
@@ -42,9 +50,13 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
       generation_ = record.generation().number();
       return absl::OkStatus();
     case VaultRecord::kQuarantined:
-      return ApplyQuarantine(record.quarantined(), /*healed=*/false);
+      return ApplyQuarantined(record.quarantined(), record.time_unix_ns());
     case VaultRecord::kHealed:
-      return ApplyQuarantine(record.healed(), /*healed=*/true);
+      return ApplyHealed(record.healed());
+    case VaultRecord::kScrubbed:
+      last_scrub_ = {.figures = record.scrubbed(),
+                     .finished_ns = record.time_unix_ns()};
+      return absl::OkStatus();
     case VaultRecord::CHANGE_NOT_SET:
       break;
   }
@@ -73,6 +85,7 @@ absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
                     .host = commit.host(),
                     .set = commit.set(),
                     .domain_number = commit.domain_number(),
+                    .writer = commit.writer(),
                     .new_bytes = commit.new_bytes(),
                     .new_objects = commit.new_objects(),
                     .manifest = commit.manifest()};
@@ -123,23 +136,53 @@ absl::Status VaultState::ApplyPackSealed(
 }
 
 absl::Status VaultState::ApplyPackEnded(const VaultRecord::PackEnded& ended,
-                                        bool lost) {
+                                        int64_t time_ns, bool lost) {
   NS_ASSIGN_OR_RETURN(PackState * pack, PackOf(ended.pack()));
   (lost ? pack->lost : pack->dead) = true;
   pack->synced_length = ended.length();
+  pack->ended_reason = ended.reason();
+  pack->ended_ns = time_ns;
   return absl::OkStatus();
 }
 
-absl::Status VaultState::ApplyQuarantine(const VaultRecord::Quarantine& what,
-                                         bool healed) {
+absl::Status VaultState::ApplyQuarantined(const VaultRecord::Quarantine& what,
+                                          int64_t time_ns) {
   NS_ASSIGN_OR_RETURN(ObjectId id,
                       ObjectId::FromBytes(AsBytes(what.object_id())));
   NS_ASSIGN_OR_RETURN(PackId pack, PackId::FromBytes(AsBytes(what.pack())));
-  const std::tuple key(what.domain_number(), id, pack);
-  if (healed) {
-    quarantine_.erase(key);
-  } else {
-    quarantine_.insert(key);
+  if (IsQuarantined(what.domain_number(), id, pack, what.offset())) {
+    return absl::OkStatus();
+  }
+  std::vector<QuarantinedCopy>& copies =
+      quarantine_[{what.domain_number(), id}];
+  if (!HasOpenCopy(copies)) ++open_findings_;
+  copies.push_back({.pack = pack,
+                    .offset = what.offset(),
+                    .is_manifest = what.is_manifest(),
+                    .since_ns = time_ns,
+                    .reason = what.reason()});
+  return absl::OkStatus();
+}
+
+absl::Status VaultState::ApplyHealed(const VaultRecord::Quarantine& what) {
+  NS_ASSIGN_OR_RETURN(ObjectId id,
+                      ObjectId::FromBytes(AsBytes(what.object_id())));
+  NS_ASSIGN_OR_RETURN(PackId pack, PackId::FromBytes(AsBytes(what.pack())));
+  const auto it = quarantine_.find({what.domain_number(), id});
+  if (it == quarantine_.end()) return absl::OkStatus();
+  std::vector<QuarantinedCopy>& copies = it->second;
+  const bool was_open = HasOpenCopy(copies);
+  // Any good copy heals the object: the others are as harmless as this one.
+  for (QuarantinedCopy& copy : copies) copy.healed = true;
+  if (what.copy_stands()) {
+    std::erase_if(copies, [&](const QuarantinedCopy& copy) {
+      return copy.pack == pack && copy.offset == what.offset();
+    });
+    if (copies.empty()) quarantine_.erase(it);
+  }
+  if (was_open) {
+    --open_findings_;
+    ++healed_;
   }
   return absl::OkStatus();
 }
@@ -174,8 +217,13 @@ const KeyedSnapshot* VaultState::FindKeyed(const std::string& host,
 }
 
 bool VaultState::IsQuarantined(uint32_t domain_number, const ObjectId& id,
-                               const PackId& pack) const {
-  return quarantine_.contains({domain_number, id, pack});
+                               const PackId& pack, uint64_t offset) const {
+  const auto it = quarantine_.find({domain_number, id});
+  if (it == quarantine_.end()) return false;
+  return std::any_of(
+      it->second.begin(), it->second.end(), [&](const QuarantinedCopy& copy) {
+        return copy.pack == pack && (copy.offset == offset || copy.offset == 0);
+      });
 }
 
 }  // namespace nightsafe

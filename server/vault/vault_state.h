@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "common/base/ids.h"
 #include "common/crypto/blake3.h"
@@ -29,8 +28,10 @@ struct PackState {
   uint32_t objects = 0;  // sealed
   Hash32 toc_hash{};     // sealed
   uint64_t seal_order = 0;
-  bool dead = false;  // ended at synced_length
-  bool lost = false;  // missing, or shorter than synced_length
+  bool dead = false;         // ended at synced_length
+  bool lost = false;         // missing, or shorter than synced_length
+  std::string ended_reason;  // dead or lost
+  int64_t ended_ns = 0;
   // Of the first commit after which the journal names it: what earlier
   // snapshots hold does not lie in this pack.
   uint64_t first_sequence = 0;
@@ -40,10 +41,30 @@ using PackStates = absl::flat_hash_map<PackId, PackState>;
 // Null if the journal does not know the pack.
 const PackState* FindPack(const PackStates& states, const PackId& pack);
 
+// A stored copy that was found wrong.
+struct QuarantinedCopy {
+  PackId pack;
+  uint64_t offset = 0;  // 0: every copy in that pack
+  bool is_manifest = false;
+  bool healed = false;  // a good copy is stored elsewhere
+  int64_t since_ns = 0;
+  std::string reason;
+};
+// Whether no good copy is stored yet.
+bool HasOpenCopy(const std::vector<QuarantinedCopy>& copies);
+using ObjectKeyPair = std::pair<uint32_t, ObjectId>;  // domain number, id
+using Quarantine =
+    absl::flat_hash_map<ObjectKeyPair, std::vector<QuarantinedCopy>>;
+
 struct KeyedSnapshot {
   SnapshotId snapshot;
   std::string content_id;
   uint32_t domain_epoch = 0;
+};
+
+struct LastScrub {
+  v1::format::VaultRecord::Scrubbed figures;
+  int64_t finished_ns = 0;
 };
 
 // Thread-compatible.
@@ -67,10 +88,18 @@ class VaultState {
                                  const std::string& set,
                                  const std::string& name) const;
   const PackStates& packs() const { return packs_; }
-  // The copy of that object in that pack must not be used.
+  // The copy of that object at that place must not be used.
   bool IsQuarantined(uint32_t domain_number, const ObjectId& id,
-                     const PackId& pack) const;
+                     const PackId& pack, uint64_t offset) const;
   bool has_quarantine() const { return !quarantine_.empty(); }
+  const Quarantine& quarantine() const { return quarantine_; }
+  // Objects that were found wrong and have no good copy yet.
+  uint64_t open_findings() const { return open_findings_; }
+  // Findings that were closed.
+  uint64_t healed() const { return healed_; }
+  // Of the last whole one; the record's time is when it ended.
+  const std::optional<LastScrub>& last_scrub() const { return last_scrub_; }
+  int64_t created_ns() const { return created_ns_; }
   uint64_t generation() const { return generation_; }
   int64_t last_time_ns() const { return last_time_ns_; }
   uint64_t records() const { return records_; }
@@ -86,9 +115,10 @@ class VaultState {
   absl::Status ApplyPackSealed(
       const v1::format::VaultRecord::PackSealed& sealed);
   absl::Status ApplyPackEnded(const v1::format::VaultRecord::PackEnded& ended,
-                              bool lost);
-  absl::Status ApplyQuarantine(const v1::format::VaultRecord::Quarantine& what,
-                               bool healed);
+                              int64_t time_ns, bool lost);
+  absl::Status ApplyQuarantined(const v1::format::VaultRecord::Quarantine& what,
+                                int64_t time_ns);
+  absl::Status ApplyHealed(const v1::format::VaultRecord::Quarantine& what);
   void ApplyChain(const v1::format::ManifestClear& clear, SnapshotInfo& info);
   absl::StatusOr<PackState*> PackOf(const std::string& id);
 
@@ -101,7 +131,11 @@ class VaultState {
   absl::flat_hash_map<SetName, absl::flat_hash_map<std::string, KeyedSnapshot>>
       keyed_snapshots_;
   PackStates packs_;
-  absl::flat_hash_set<std::tuple<uint32_t, ObjectId, PackId>> quarantine_;
+  Quarantine quarantine_;
+  uint64_t open_findings_ = 0;
+  uint64_t healed_ = 0;
+  std::optional<LastScrub> last_scrub_;
+  int64_t created_ns_ = 0;
   uint64_t packs_sealed_ = 0;
   uint64_t generation_ = 1;
   int64_t last_time_ns_ = 0;

@@ -204,8 +204,8 @@ absl::Status CheckState(CrashState state, const StoreOptions& options,
 absl::Status ScrubAll(DataDirectory& data) {
   for (Vault* vault : data.Vaults()) {
     NS_ASSIGN_OR_RETURN(auto problems, vault->Scrub({}));
-    if (!problems.empty()) {
-      return Broken(absl::StrCat("scrub: ", problems.front().detail));
+    if (!problems.problems.empty()) {
+      return Broken(absl::StrCat("scrub: ", problems.problems.front().detail));
     }
   }
   return absl::OkStatus();

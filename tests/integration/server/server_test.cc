@@ -300,7 +300,7 @@ TEST_F(ServerTest, ScrubOfAnEmptyServerEnds) {
   const auto connection = test_.ConnectAsAdmin();
   bool done = false;
   const absl::Status status =
-      AdminClient(*connection).Scrub("", [&](const v1::ScrubReply& reply) {
+      AdminClient(*connection).Scrub({}, [&](const v1::ScrubReply& reply) {
         done = reply.done();
         return absl::OkStatus();
       });

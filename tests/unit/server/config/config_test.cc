@@ -18,6 +18,8 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.pack_bytes = 2 << 20;
   config.idle_timeout = absl::Seconds(7);
   config.max_threads = 33;
+  config.scrub_interval = absl::Hours(36);
+  config.scrub_bytes_per_second = 123;
   auto read = ParseConfig(FormatConfig(config));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->listen, config.listen);
@@ -31,6 +33,8 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->pack_bytes, 2u << 20);
   EXPECT_EQ(read->idle_timeout, absl::Seconds(7));
   EXPECT_EQ(read->max_threads, 33);
+  EXPECT_EQ(read->scrub_interval, absl::Hours(36));
+  EXPECT_EQ(read->scrub_bytes_per_second, 123u);
 }
 
 TEST(ServerConfig, ReadsBackWhatYamlWouldTakeForSomethingElse) {
@@ -71,6 +75,9 @@ TEST(ServerConfig, ErrorsNameTheKey) {
       {"pack_bytes: 2000000000", "pack_bytes"},
       {"idle_timeout_seconds: 0", "idle_timeout_seconds"},
       {"max_threads: 1", "max_threads"},
+      {"scrub_interval_days: -1", "scrub_interval_days"},
+      {"scrub_interval_days: nan", "scrub_interval_days"},
+      {"scrub_bytes_per_second: fast", "scrub_bytes_per_second"},
       {"- list", "map"},
       {"a: b: c", "line"},
   };

@@ -215,7 +215,7 @@ TEST_F(DataDirectoryTest, RescueGivesTheSameAndWritesNothing) {
   EXPECT_FALSE((*rescue)->AddVault(TestVault("v").registration(), {}).ok());
   auto problems = vault.Scrub({});
   ASSERT_TRUE(problems.ok());
-  EXPECT_TRUE(problems->empty());
+  EXPECT_TRUE(problems->problems.empty());
   rescue->reset();
   EXPECT_EQ(DigestOfTree(), digest);
   Open();
@@ -294,7 +294,7 @@ TEST_F(DataDirectoryTest, SessionsRunSideBySide) {
     for (int i = 0; i < 3; ++i) {
       auto problems = Home().Scrub({});
       EXPECT_TRUE(problems.ok()) << problems.status();
-      EXPECT_TRUE(!problems.ok() || problems->empty());
+      EXPECT_TRUE(!problems.ok() || problems->problems.empty());
       Home().figures();
     }
   });

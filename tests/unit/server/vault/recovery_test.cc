@@ -274,12 +274,12 @@ TEST_F(RecoveryTest, FlippedBitIsFoundByFetchAndScrub) {
   EXPECT_TRUE(absl::IsDataLoss(FetchAll(*vault_, 1, {id})[id].status));
   auto problems = vault_->Scrub({});
   ASSERT_TRUE(problems.ok()) << problems.status();
-  ASSERT_EQ(problems->size(), 1u);
-  const ScrubProblem& problem = problems->front();
+  ASSERT_EQ(problems->problems.size(), 1u);
+  const ScrubProblem& problem = problems->problems.front();
   EXPECT_EQ(problem.id, id);
   EXPECT_EQ(problem.domain_number, 1u);
   EXPECT_EQ(problem.offset, offset);
-  EXPECT_TRUE(problem.wrong);
+  EXPECT_EQ(problem.verdict, Verdict::kWrong);
   EXPECT_EQ(problem.pack, stdfs::path(file).filename().string());
   // Quarantined: absent, so that it is put again.
   EXPECT_TRUE(absl::IsNotFound(FetchAll(*vault_, 1, {id})[id].status));
@@ -323,7 +323,7 @@ TEST_F(RecoveryTest, ScrubOfAGoodVaultFindsNothing) {
     return absl::OkStatus();
   });
   ASSERT_TRUE(problems.ok());
-  EXPECT_TRUE(problems->empty()) << problems->front().detail;
+  EXPECT_TRUE(problems->problems.empty()) << problems->problems.front().detail;
   EXPECT_EQ(last.objects, vault_->figures().stored_objects);
   EXPECT_TRUE(absl::IsCancelled(vault_
                                     ->Scrub([](const ScrubProgress&) {
@@ -344,8 +344,8 @@ TEST_F(RecoveryTest, ScrubComparesTheIndex) {
   ASSERT_TRUE(index_->Write(vault_keys_.registration().id, batch, true).ok());
   auto problems = vault_->Scrub({});
   ASSERT_TRUE(problems.ok());
-  ASSERT_EQ(problems->size(), 1u);
-  EXPECT_EQ(problems->front().id, batch.objects[0].id);
+  ASSERT_EQ(problems->problems.size(), 1u);
+  EXPECT_EQ(problems->problems.front().id, batch.objects[0].id);
 }
 
 }  // namespace

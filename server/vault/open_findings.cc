@@ -1,0 +1,38 @@
+#include "server/vault/open_findings.h"
+
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace nightsafe {
+
+std::vector<ScrubProblem> OpenFindings(const VaultJournal& journal,
+                                       const std::vector<ScrubProblem>& named) {
+  absl::flat_hash_set<std::string> packs;
+  absl::flat_hash_set<ObjectKeyPair> objects;
+  for (const ScrubProblem& problem : named) {
+    if (!problem.id.IsZero()) {
+      objects.insert({problem.domain_number, problem.id});
+    } else if (problem.verdict != Verdict::kFraming) {
+      packs.insert(problem.pack);
+    }
+  }
+  return journal.Read([&](const VaultState& state) {
+    std::vector<ScrubProblem> open;
+    for (const auto& [object, copies] : state.quarantine()) {
+      if (!HasOpenCopy(copies) || objects.contains(object)) continue;
+      const QuarantinedCopy& copy = copies.back();
+      const std::string pack = PackFileName(copy.pack);
+      if (packs.contains(pack)) continue;
+      open.push_back({.domain_number = object.first,
+                      .id = object.second,
+                      .pack = pack,
+                      .offset = copy.offset,
+                      .verdict = Verdict::kWrong,
+                      .detail = copy.reason});
+    }
+    return open;
+  });
+}
+
+}  // namespace nightsafe

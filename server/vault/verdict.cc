@@ -1,0 +1,21 @@
+#include "server/vault/verdict.h"
+
+namespace nightsafe {
+
+absl::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kWrong:
+      return "wrong";
+    case Verdict::kMissing:
+      return "missing";
+    case Verdict::kUnreadable:
+      return "unreadable";
+    case Verdict::kUnindexed:
+      return "unindexed";
+    case Verdict::kFraming:
+      return "framing";
+  }
+  return "";
+}
+
+}  // namespace nightsafe

@@ -1,0 +1,22 @@
+// What a look at stored bytes may end with, besides that they are fine.
+#pragma once
+
+#include "absl/strings/string_view.h"
+
+namespace nightsafe {
+
+// What is not fine. Only what was read twice, the second time past the cache,
+// is called wrong.
+enum class Verdict {
+  kWrong,       // other bytes than the id says; quarantined
+  kMissing,     // its pack is gone; quarantined
+  kUnreadable,  // cannot be read now, which says nothing about the object
+  kUnindexed,   // fine, but the object index does not know it
+  // A pack's header or table of contents is damaged; every object of the pack
+  // is still proved by its id.
+  kFraming,
+};
+// "wrong", "missing", "unreadable", "unindexed", "framing".
+absl::string_view VerdictName(Verdict verdict);
+
+}  // namespace nightsafe
