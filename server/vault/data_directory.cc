@@ -159,8 +159,9 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenFull(
   NS_RETURN_IF_ERROR(data->OpenVaults(report, {}));
   for (Vault* vault : data->Vaults()) {
     vault->RefuseSessions(absl::ResourceExhaustedError(
-        "the server's disk was full when it started; earlier snapshots are "
-        "intact; free space there, start nightsafed again, then the backup"));
+        "the server is read-only: its disk was full when it started; earlier "
+        "snapshots are intact; free space there, start nightsafed again, "
+        "then the backup"));
   }
   report.notes.push_back(data->full_reason_);
   return data;

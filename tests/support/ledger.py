@@ -286,4 +286,4 @@ def bound_in_words(failures, runs):
     """For the end of a report: 0 failures in N: at most 3/N at 95 %."""
     if failures:
         return f"{failures} failures in {runs}"
-    return f"0 failures in {runs}: at most {300 / runs:.2g} % at 95 %"
+    return f"0 failures in {runs}: at most {min(100, 300 / runs):.3g} % at 95 %"
