@@ -61,6 +61,8 @@ absl::Status Principals::Apply(const ServerRecord& record) {
       return ApplyRevoked(record.revoked().order());
     case ServerRecord::kAdminKeyAdded:
       return ApplyAdminKey(record.admin_key_added().order());
+    case ServerRecord::kOrdered:
+    case ServerRecord::kRenewed:
     case ServerRecord::CHANGE_NOT_SET:
       break;
   }

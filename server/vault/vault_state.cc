@@ -57,6 +57,11 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
       last_scrub_ = {.figures = record.scrubbed(),
                      .finished_ns = record.time_unix_ns()};
       return absl::OkStatus();
+    case VaultRecord::kOrdered:
+    case VaultRecord::kTombstoned:
+    case VaultRecord::kPurged:
+    case VaultRecord::kPackRemoved:
+    case VaultRecord::kCollected:
     case VaultRecord::CHANGE_NOT_SET:
       break;
   }
