@@ -13,9 +13,11 @@ namespace {
 // Ordinary snapshots that are remembered, and how many make a rule.
 constexpr size_t kRemembered = 30;
 constexpr size_t kEnough = 5;
-// Days that are remembered. Half of them must pass before another pace is the
-// usual one: as long as the default floor.
-constexpr size_t kDays = 28;
+// Days that what is remembered of a pace stands for: another pace is the usual
+// one after half of them, twice the default floor. No single gap counts for
+// more than some.
+constexpr int64_t kPaceDays = 56;
+constexpr int64_t kMaxGapDays = 14;
 constexpr size_t kEnoughDays = 3;
 
 // A distribution upgrade keeps more than this of a machine, and stores less.
@@ -83,18 +85,17 @@ bool SetObserver::Count(absl::Time received) {
   const int64_t day = DayOf(received);
   const bool first = day_ == 0;
   if (!first && day != day_) {
-    Remember(per_day_, today_, kDays);
-    Remember(day_gaps_, day - day_, kDays);
+    RememberDay({.snapshots = today_, .gap = day - day_});
     today_ = 0;
   }
   day_ = day;
   ++today_;
-  if (per_day_.size() < kEnoughDays) {
+  if (days_.size() < kEnoughDays) {
     last_ordinary_day_ = day;
     return false;
   }
-  if (today_ > Quantile(per_day_, 0.5)) return true;
-  const int64_t gap = Quantile(day_gaps_, 0.5);
+  if (today_ > Usual(&Day::snapshots)) return true;
+  const int64_t gap = Usual(&Day::gap);
   if (day != last_ordinary_day_ && day - last_ordinary_day_ < gap - gap / 4) {
     return true;
   }
@@ -102,9 +103,33 @@ bool SetObserver::Count(absl::Time received) {
   return false;
 }
 
+void SetObserver::RememberDay(const Day& day) {
+  const auto weight = [](const Day& one) {
+    return std::min(one.gap, kMaxGapDays);
+  };
+  days_.push_back(day);
+  remembered_days_ += weight(day);
+  while (remembered_days_ - weight(days_.front()) >= kPaceDays) {
+    remembered_days_ -= weight(days_.front());
+    days_.pop_front();
+  }
+}
+
+int64_t SetObserver::Usual(int64_t Day::*value) const {
+  std::vector<Day> sorted(days_.begin(), days_.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [&](const Day& a, const Day& b) { return a.*value < b.*value; });
+  int64_t passed = 0;
+  for (const Day& day : sorted) {
+    passed += std::min(day.gap, kMaxGapDays);
+    if (2 * passed >= remembered_days_) return day.*value;
+  }
+  return sorted.back().*value;
+}
+
 std::string SetObserver::Judge(const Measures& snapshot) const {
-  if (per_day_.size() >= kEnoughDays) {
-    const int64_t usual = Quantile(per_day_, 0.5);
+  if (days_.size() >= kEnoughDays) {
+    const int64_t usual = Usual(&Day::snapshots);
     if (today_ > std::max(kMostPerDay, kPerDayOfUsual * usual)) {
       return absl::StrCat("it is number ", today_,
                           " of its day, when there are ", usual, " as a rule");

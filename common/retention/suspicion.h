@@ -57,8 +57,15 @@ class SetObserver {
     std::string suspicion;  // empty: it only comes after one
   };
 
+  struct Day {
+    int64_t snapshots = 0;
+    int64_t gap = 0;  // days to the next one
+  };
   // Counts the snapshot; true: it is one more than usual.
   bool Count(absl::Time received);
+  void RememberDay(const Day& day);
+  // The value that was usual over the time these days stand for.
+  int64_t Usual(int64_t Day::*value) const;
   std::string Judge(const Measures& snapshot) const;
   void Learn(const Measures& snapshot);
 
@@ -68,10 +75,10 @@ class SetObserver {
   std::deque<double> kept_share_;
   // From the first suspicious one on.
   std::deque<Pending> pending_;
-  // Of the last UTC days with any: how many, and the days since the one before.
-  std::deque<int64_t> per_day_;
-  std::deque<int64_t> day_gaps_;
-  int64_t day_ = 0;  // of the last snapshot, if there is one
+  // Of the last UTC days with any.
+  std::deque<Day> days_;
+  int64_t remembered_days_ = 0;  // that they stand for
+  int64_t day_ = 0;              // of the last snapshot, if there is one
   int64_t today_ = 0;
   int64_t last_ordinary_day_ = 0;
 };
