@@ -43,6 +43,9 @@ std::string Snapshots(const v1::ScrubFinding& finding) {
     if (names.size() == kNamedSnapshots) break;
     names.push_back(NameOf(snapshot));
   }
+  if (names.empty() && finding.snapshots_unknown()) {
+    return "which snapshots need it is not known";
+  }
   if (names.empty()) return "no snapshot needs it";
   const uint64_t more = static_cast<uint64_t>(finding.snapshots_size()) -
                         names.size() + finding.more_snapshots();
@@ -92,7 +95,8 @@ nlohmann::json ToJson(const v1::ScrubFinding& finding) {
           {"offset", finding.offset()},
           {"detail", finding.detail()},
           {"snapshots", snapshots},
-          {"more_snapshots", finding.more_snapshots()}};
+          {"more_snapshots", finding.more_snapshots()},
+          {"snapshots_unknown", finding.snapshots_unknown()}};
 }
 
 }  // namespace nightsafe

@@ -215,11 +215,14 @@ absl::Status AdminService::Scrub(grpc::ServerContext& context,
   for (const VaultFindings& one : vaults) {
     NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(one.vault));
     NS_ASSIGN_OR_RETURN(Damage damage,
-                        vault->FindDamage(absl::InfiniteFuture()));
+                        vault->FindDamage(absl::InfiniteFuture(), [&context] {
+                          return context.IsCancelled();
+                        }));
+    if (!damage.complete) return CallerGone();
     const ScrubResult& result = one.result;
-    for (v1::ScrubFinding& finding :
-         ToFindings(one.vault, result.problems, damage)) {
-      *reply.add_findings() = std::move(finding);
+    const FindingList findings(one.vault, result.problems, damage);
+    for (size_t i = 0; i < findings.size(); ++i) {
+      *reply.add_findings() = findings.Make(i);
       if (reply.findings_size() < kFindingsPerReply) continue;
       if (!writer.Write(reply)) return CallerGone();
       reply.clear_findings();

@@ -53,8 +53,18 @@ class Maker {
     }
     const StartupReport& report = sources_.report;
     reply_.set_clean_start(report.clean);
-    for (const std::string& loss : report.losses) reply_.add_start_losses(loss);
-    for (const std::string& note : report.notes) reply_.add_start_notes(note);
+    AddSentences(report.losses, *reply_.mutable_start_losses());
+    AddSentences(report.notes, *reply_.mutable_start_notes());
+  }
+
+  // Each may name many snapshots, and a message has a limit.
+  void AddSentences(const std::vector<std::string>& sentences,
+                    google::protobuf::RepeatedPtrField<std::string>& list) {
+    const size_t listed = std::min<size_t>(sentences.size(), max_listed_);
+    for (size_t i = 0; i < listed; ++i) *list.Add() = sentences[i];
+    if (listed == sentences.size()) return;
+    *list.Add() = absl::StrCat("and ", sentences.size() - listed,
+                               " more: the server's log has them all");
   }
 
   void AddSpace() {
@@ -163,15 +173,13 @@ class Maker {
            ++hit) {
         *status.add_hit() = ToMessage(*hit);
       }
-      const auto findings =
-          ToFindings(status.name(), vault.Unreadable(), *damage);
-      for (const v1::ScrubFinding& finding : findings) {
-        if (status.findings_size() < static_cast<int>(max_listed_)) {
-          *status.add_findings() = finding;
-        } else {
-          status.set_more_findings(status.more_findings() + 1);
-        }
+      const std::vector<ScrubProblem> unreadable = vault.Unreadable();
+      const FindingList findings(status.name(), unreadable, *damage);
+      const size_t listed = std::min<size_t>(findings.size(), max_listed_);
+      for (size_t i = 0; i < listed; ++i) {
+        *status.add_findings() = findings.Make(i);
       }
+      status.set_more_findings(findings.size() - listed);
     }
     AttendToDamage(status);
   }

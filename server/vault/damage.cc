@@ -11,11 +11,13 @@
 namespace nightsafe {
 namespace {
 
-// Of one node; what lies above is a minimum.
-constexpr size_t kMaxHits = 4096;
+// Of one node or snapshot; what lies above is a minimum. Bounds the memory of
+// a search in which very many snapshots lack something.
+constexpr size_t kMaxHits = 512;
 // Bounds the memory of a search.
 constexpr size_t kMaxWholeNodes = 4 << 20;
 constexpr size_t kMaxDamagedObjects = 1 << 20;
+constexpr absl::Duration kTurnInterval = absl::Milliseconds(20);
 
 // Places of damaged objects that a node reaches: ascending, each once.
 struct Hits {
@@ -41,8 +43,8 @@ struct Hits {
 class Search {
  public:
   Search(ObjectStore& store, absl::flat_hash_set<ObjectKeyPair>& whole,
-         absl::Time deadline)
-      : store_(store), whole_(whole), deadline_(deadline) {}
+         const std::function<bool()>& must_end)
+      : store_(store), whole_(whole), must_end_(must_end) {}
 
   // Not fine, whoever reaches it.
   void AddKnown(DamagedObject object) {
@@ -54,17 +56,18 @@ class Search {
   absl::Status Walk(const HitSnapshot& snapshot, uint32_t domain_number,
                     const ObjectId& root) {
     NS_ASSIGN_OR_RETURN(Hits hits, Visit(domain_number, root));
-    if (out_of_time_ || hits.objects.empty()) return absl::OkStatus();
+    if (ended_ || hits.objects.empty()) return absl::OkStatus();
     HitSnapshot hit = snapshot;
     hit.objects = hits.objects.size();
     hit.more = hits.more;
+    damage_.trimmed |= hits.more;
     damage_.snapshots.push_back(std::move(hit));
     hits_.push_back(std::move(hits.objects));
     return absl::OkStatus();
   }
 
   Damage Finish() {
-    if (out_of_time_) {
+    if (ended_) {
       damage_.complete = false;
       damage_.snapshots.clear();
       return std::move(damage_);
@@ -106,8 +109,8 @@ class Search {
     std::vector<Frame> stack(1);
     stack.back().nodes = {root};
     while (true) {
-      if (absl::Now() > deadline_) out_of_time_ = true;
-      if (out_of_time_) return Hits{};
+      ended_ = ended_ || must_end_();
+      if (ended_) return Hits{};
       Frame& top = stack.back();
       if (!top.nodes.empty()) {
         const ObjectId id = top.nodes.back();
@@ -144,10 +147,14 @@ class Search {
     const absl::StatusOr<ObjectView> view =
         bytes.ok() ? ParseObject(AsBytes(*bytes)) : bytes.status();
     if (!view.ok()) {
-      AddHit(domain, id,
-             absl::IsDataLoss(view.status()) ? Verdict::kWrong
-                                             : Verdict::kUnreadable,
-             view.status().message(), stack.back().hits);
+      AddHit({.domain_number = domain,
+              .id = id,
+              .verdict = absl::IsDataLoss(view.status()) ? Verdict::kWrong
+                                                         : Verdict::kUnreadable,
+              .pack = PackFileName(found[0]->pack),
+              .offset = found[0]->offset,
+              .reason = std::string(view.status().message())},
+             stack.back().hits);
       return absl::OkStatus();
     }
     Frame frame{.id = id};
@@ -170,36 +177,41 @@ class Search {
   bool AddIfDamaged(uint32_t domain, const ObjectId& id,
                     const std::optional<ObjectLocation>& location, Hits& hits) {
     if (!location) {
-      AddHit(domain, id, Verdict::kMissing, "it is not stored any more", hits);
+      AddHit({.domain_number = domain,
+              .id = id,
+              .verdict = Verdict::kMissing,
+              .reason = "it is not stored any more"},
+             hits);
     } else if (known_.contains({domain, id}) ||
                unreadable_packs_.contains(location->pack)) {
-      AddHit(domain, id, Verdict::kUnreadable, "its pack cannot be read", hits);
+      AddHit({.domain_number = domain,
+              .id = id,
+              .verdict = Verdict::kUnreadable,
+              .pack = PackFileName(location->pack),
+              .offset = location->offset,
+              .reason = "its pack cannot be read"},
+             hits);
     } else {
       return false;
     }
     return true;
   }
 
-  void AddHit(uint32_t domain, const ObjectId& id, Verdict verdict,
-              absl::string_view reason, Hits& hits) {
+  void AddHit(DamagedObject object, Hits& hits) {
     if (damage_.objects.size() >= kMaxDamagedObjects &&
-        !places_.contains({domain, id})) {
+        !places_.contains({object.domain_number, object.id})) {
       hits.more = true;
       return;
     }
     Hits one;
-    one.objects = {Place({.domain_number = domain,
-                          .id = id,
-                          .verdict = verdict,
-                          .reason = std::string(reason)},
-                         /*known=*/false)};
+    one.objects = {Place(std::move(object), /*known=*/false)};
     hits.Add(one);
   }
 
   ObjectStore& store_;
   absl::flat_hash_set<ObjectKeyPair>& whole_;
-  const absl::Time deadline_;
-  bool out_of_time_ = false;
+  const std::function<bool()>& must_end_;
+  bool ended_ = false;
   Damage damage_;
   absl::flat_hash_map<ObjectKeyPair, uint32_t> places_;
   absl::flat_hash_set<ObjectKeyPair> known_;
@@ -217,8 +229,23 @@ struct Root {
 }  // namespace
 
 absl::StatusOr<Damage> DamageFinder::Find(
-    const std::vector<ScrubProblem>& unreadable, absl::Time deadline) {
-  absl::MutexLock lock(&mutex_);
+    const std::vector<ScrubProblem>& unreadable, absl::Time deadline,
+    const std::function<bool()>& must_end) {
+  const auto is_over = [&] {
+    return absl::Now() > deadline || (must_end && must_end());
+  };
+  while (!mutex_.TryLock()) {
+    if (is_over()) return Damage{.complete = false};
+    absl::SleepFor(kTurnInterval);
+  }
+  absl::StatusOr<Damage> damage = Walk(unreadable, is_over);
+  mutex_.Unlock();
+  return damage;
+}
+
+absl::StatusOr<Damage> DamageFinder::Walk(
+    const std::vector<ScrubProblem>& unreadable,
+    const std::function<bool()>& must_end) {
   std::vector<Root> roots;
   std::vector<DamagedObject> known;
   uint64_t generation = 0;
@@ -255,7 +282,7 @@ absl::StatusOr<Damage> DamageFinder::Find(
   if (!any) return Damage{};
   if (generation != generation_ || !unreadable.empty()) whole_.clear();
   generation_ = generation;
-  Search search(store_, whole_, deadline);
+  Search search(store_, whole_, must_end);
   for (DamagedObject& object : known) search.AddKnown(std::move(object));
   for (const ScrubProblem& problem : unreadable) {
     if (problem.id.IsZero()) {

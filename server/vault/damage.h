@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,10 @@ struct DamagedObject {
 };
 
 struct Damage {
-  // False: time was up, and `snapshots` is empty.
+  // False: the search was ended, and `snapshots` is empty.
   bool complete = true;
+  // Some snapshot lacks too many objects to name it at each of them.
+  bool trimmed = false;
   std::vector<DamagedObject> objects;
   std::vector<HitSnapshot> snapshots;  // by sequence
 };
@@ -61,11 +64,19 @@ class DamageFinder {
       : store_(store), journal_(journal) {}
 
   // `unreadable` could not be read when it was last tried. Walks each node once
-  // until `deadline` of the system's clock. An error: the index failed.
+  // until `deadline` of the system's clock, or until `must_end`, if there is
+  // one, says so; waits no longer for another search either. An error: the
+  // index failed.
   absl::StatusOr<Damage> Find(const std::vector<ScrubProblem>& unreadable,
-                              absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+                              absl::Time deadline,
+                              const std::function<bool()>& must_end)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  absl::StatusOr<Damage> Walk(const std::vector<ScrubProblem>& unreadable,
+                              const std::function<bool()>& must_end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   ObjectStore& store_;
   const VaultJournal& journal_;
   absl::Mutex mutex_;  // held during a walk

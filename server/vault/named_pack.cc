@@ -41,6 +41,17 @@ absl::StatusOr<std::unique_ptr<PackReader>> OpenNamedPack(
   return absl::UnavailableError(status.message());
 }
 
+absl::Status ReadPastCache(FileSystem& fs, const VaultPaths& paths,
+                           const ObjectId& id, const ObjectLocation& location) {
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<PackReader> reader,
+                      OpenNamedPack(fs, paths, location.pack));
+  reader->DropCache();
+  NS_ASSIGN_OR_RETURN(std::string bytes,
+                      reader->ReadObject(location.offset, location.length));
+  if (ObjectIdOf(AsBytes(bytes)) == id) return absl::OkStatus();
+  return absl::DataLossError("the stored bytes are not this object");
+}
+
 absl::StatusOr<HeaderState> LookAtHeader(const PackReader& reader,
                                          const VaultId& vault,
                                          const PackId& pack) {

@@ -8,6 +8,7 @@
 #include "common/base/ids.h"
 #include "common/io/file_system.h"
 #include "server/pack/pack_reader.h"
+#include "server/store/object_index.h"
 #include "server/vault/vault_paths.h"
 
 namespace nightsafe {
@@ -16,6 +17,11 @@ namespace nightsafe {
 // UNAVAILABLE: it cannot be read, or somebody may have taken the disk away.
 absl::StatusOr<std::unique_ptr<PackReader>> OpenNamedPack(
     FileSystem& fs, const VaultPaths& paths, const PackId& pack);
+
+// OK if those bytes, read past the cache, are that object; DATA_LOSS: they are
+// not; other errors as OpenNamedPack.
+absl::Status ReadPastCache(FileSystem& fs, const VaultPaths& paths,
+                           const ObjectId& id, const ObjectLocation& location);
 
 enum class HeaderState {
   kFine,

@@ -35,4 +35,13 @@ std::vector<ScrubProblem> OpenFindings(const VaultJournal& journal,
   });
 }
 
+bool IsSettled(const VaultJournal& journal, const IndexEntry& copy) {
+  return journal.Read([&](const VaultState& state) {
+    const auto it = state.quarantine().find({copy.domain_number, copy.id});
+    return it != state.quarantine().end() && !HasOpenCopy(it->second) &&
+           state.IsQuarantined(copy.domain_number, copy.id, copy.location.pack,
+                               copy.location.offset);
+  });
+}
+
 }  // namespace nightsafe

@@ -12,4 +12,8 @@ namespace nightsafe {
 std::vector<ScrubProblem> OpenFindings(const VaultJournal& journal,
                                        const std::vector<ScrubProblem>& named);
 
+// That copy is known to be wrong, and of no consequence since a good one is
+// stored.
+bool IsSettled(const VaultJournal& journal, const IndexEntry& copy);
+
 }  // namespace nightsafe

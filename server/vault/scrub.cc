@@ -33,6 +33,7 @@ class Scrub {
       : what_(what),
         progress_(progress),
         cursor_(cursor),
+        settled_(cursor),
         comparison_(what.index, what.vault) {}
 
   absl::StatusOr<ScrubResult> Run() {
@@ -41,7 +42,10 @@ class Scrub {
     for (const auto& [order, pack] : packs_) {
       const bool done = order <= cursor_.done_order();
       NS_RETURN_IF_ERROR(ScrubSealedPack(pack.pack, pack.state, done));
-      if (done) continue;
+      if (done) {
+        NS_RETURN_IF_ERROR(Breathe());
+        continue;
+      }
       cursor_.set_done_order(order);
       cursor_.set_offset(0);
       cursor_.set_packs(cursor_.packs() + 1);
@@ -132,13 +136,20 @@ class Scrub {
   absl::Status ScrubPack(const PackId& pack,
                          const std::vector<PackEntry>& entries, uint64_t length,
                          bool done) {
-    absl::StatusOr<std::unique_ptr<PackReader>> reader = OpenPack(pack);
+    absl::StatusOr<std::unique_ptr<PackReader>> reader =
+        OpenNamedPack(what_.fs, what_.paths, pack);
     if (!reader.ok()) {
       sealed_seen_.erase(pack);
       return AddPackProblem(pack, entries, VerdictOf(reader.status()),
                             reader.status().message());
     }
-    NS_ASSIGN_OR_RETURN(const uint64_t size, (*reader)->file().Size());
+    const absl::StatusOr<uint64_t> length_now = (*reader)->file().Size();
+    if (!length_now.ok()) {
+      sealed_seen_.erase(pack);
+      return AddPackProblem(pack, entries, Verdict::kUnreadable,
+                            length_now.status().message());
+    }
+    const uint64_t size = *length_now;
     const auto tail = std::partition_point(
         entries.begin(), entries.end(),
         [&](const PackEntry& entry) { return entry.end() <= size; });
@@ -177,10 +188,6 @@ class Scrub {
     return CompareWithIndex(pack, std::span(entries).subspan(whole.size()));
   }
 
-  absl::StatusOr<std::unique_ptr<PackReader>> OpenPack(const PackId& pack) {
-    return OpenNamedPack(what_.fs, what_.paths, pack);
-  }
-
   // A pack whose header is merely damaged is read all the same.
   absl::Status CheckHeader(const PackId& pack, const PackReader& reader,
                            const std::vector<PackEntry>& entries,
@@ -203,11 +210,6 @@ class Scrub {
     return absl::OkStatus();
   }
 
-  static Verdict VerdictOf(const absl::Status& status) {
-    if (absl::IsDataLoss(status)) return Verdict::kWrong;
-    return absl::IsNotFound(status) ? Verdict::kMissing : Verdict::kUnreadable;
-  }
-
   // Neighbouring objects, read at once.
   absl::Status ScrubRun(const File& file, const PackId& pack,
                         std::span<const PackEntry> run) {
@@ -222,7 +224,10 @@ class Scrub {
           at + entry.length <= valid &&
           ObjectIdOf(AsBytes(buffer_).subspan(at, entry.length)) == entry.id;
       const IndexEntry copy = ToIndexEntry(pack, entry);
-      if (!fine || IsQuarantined(copy)) LookAgain(copy);
+      if (!fine || IsQuarantined(copy)) {
+        LookAgain(copy);
+        NS_RETURN_IF_ERROR(Breathe());
+      }
       cursor_.set_objects(cursor_.objects() + 1);
       cursor_.set_bytes(cursor_.bytes() + entry.length);
     }
@@ -233,11 +238,19 @@ class Scrub {
   }
 
   absl::Status Report() {
+    settled_ = cursor_;
+    return Breathe();
+  }
+
+  // A failing disk may take long over each object, so that a scrub must be
+  // able to end between two of them: what was found since the last report is
+  // then found again.
+  absl::Status Breathe() {
     if (!progress_) return absl::OkStatus();
-    return progress_({.objects = cursor_.objects(),
-                      .bytes = cursor_.bytes(),
-                      .total_bytes = std::max(total_bytes_, cursor_.bytes()),
-                      .cursor = &cursor_});
+    return progress_({.objects = settled_.objects(),
+                      .bytes = settled_.bytes(),
+                      .total_bytes = std::max(total_bytes_, settled_.bytes()),
+                      .cursor = &settled_});
   }
 
   bool IsQuarantined(const IndexEntry& copy) const {
@@ -248,38 +261,18 @@ class Scrub {
     });
   }
 
-  // Known to be wrong, and of no consequence since a good copy is stored.
-  bool IsSettled(const IndexEntry& copy) const {
-    return what_.journal.Read([&](const VaultState& state) {
-      const auto it = state.quarantine().find({copy.domain_number, copy.id});
-      return it != state.quarantine().end() && !HasOpenCopy(it->second) &&
-             state.IsQuarantined(copy.domain_number, copy.id,
-                                 copy.location.pack, copy.location.offset);
-    });
-  }
-
   // The second read decides: fine, unreadable now, or wrong.
   void LookAgain(const IndexEntry& copy) {
-    const absl::Status status = ReadPastCache(copy);
+    const absl::Status status =
+        ReadPastCache(what_.fs, what_.paths, copy.id, copy.location);
     if (!status.ok()) {
       const Verdict verdict = VerdictOf(status);
-      if (IsSettled(copy)) return;
+      if (IsSettled(what_.journal, copy)) return;
       if (verdict != Verdict::kUnreadable) wrong_.push_back(copy);
       AddProblem(copy, verdict, status.message());
     } else if (IsQuarantined(copy)) {
       right_again_.push_back(copy);
     }
-  }
-
-  absl::Status ReadPastCache(const IndexEntry& copy) {
-    NS_ASSIGN_OR_RETURN(std::unique_ptr<PackReader> reader,
-                        OpenPack(copy.location.pack));
-    reader->DropCache();
-    NS_ASSIGN_OR_RETURN(
-        std::string bytes,
-        reader->ReadObject(copy.location.offset, copy.location.length));
-    if (ObjectIdOf(AsBytes(bytes)) == copy.id) return absl::OkStatus();
-    return absl::DataLossError("the stored bytes are not this object");
   }
 
   // Journals what LookAgain found out.
@@ -332,7 +325,7 @@ class Scrub {
     std::vector<IndexEntry> copies;
     for (const PackEntry& entry : entries) {
       const IndexEntry copy = ToIndexEntry(pack, entry);
-      if (!IsSettled(copy)) copies.push_back(copy);
+      if (!IsSettled(what_.journal, copy)) copies.push_back(copy);
     }
     if (copies.empty()) return Report();
     AddProblem({.pack = PackFileName(pack),
@@ -362,7 +355,9 @@ class Scrub {
     NS_ASSIGN_OR_RETURN(std::vector<IndexEntry> suspects,
                         comparison_.Suspects(sealed_seen_));
     for (const IndexEntry& entry : suspects) {
-      if (!IsQuarantined(entry)) LookAgain(entry);
+      if (IsQuarantined(entry)) continue;
+      LookAgain(entry);
+      NS_RETURN_IF_ERROR(Breathe());
     }
     return SettleCopies();
   }
@@ -370,6 +365,7 @@ class Scrub {
   const ScrubbedVault what_;
   const ScrubCallback& progress_;
   ScrubCursor cursor_;
+  ScrubCursor settled_;  // as of the last report
   PacksByOrder packs_;
   uint64_t total_bytes_ = 0;
   IndexComparison comparison_;

@@ -143,7 +143,14 @@ absl::StatusOr<ScrubResult> Scrubber::Run(Vault& vault,
       resume);
   // So that metrics know which snapshots are hit.
   if (result.ok()) {
-    vault.FindDamage(absl::InfiniteFuture()).status().IgnoreError();
+    vault
+        .FindDamage(absl::InfiniteFuture(),
+                    [&] {
+                      absl::MutexLock lock(&mutex_);
+                      return MustEnd(scheduled);
+                    })
+        .status()
+        .IgnoreError();
   }
   absl::MutexLock lock(&mutex_);
   sight_.reset();

@@ -269,8 +269,10 @@ std::vector<ScrubProblem> Vault::Unreadable() const {
   return unreadable_;
 }
 
-absl::StatusOr<Damage> Vault::FindDamage(absl::Time deadline) {
-  NS_ASSIGN_OR_RETURN(Damage damage, damage_.Find(Unreadable(), deadline));
+absl::StatusOr<Damage> Vault::FindDamage(
+    absl::Time deadline, const std::function<bool()>& must_end) {
+  NS_ASSIGN_OR_RETURN(Damage damage,
+                      damage_.Find(Unreadable(), deadline, must_end));
   absl::MutexLock lock(&scrub_mutex_);
   if (damage.complete) hit_snapshots_ = damage.snapshots.size();
   return damage;

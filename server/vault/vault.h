@@ -134,8 +134,10 @@ class Vault {
   // How far an interrupted or present one was when that was last saved.
   std::optional<ScrubCursor> scrub_cursor() const;
 
-  // Which snapshots lack something, as of now. UNAVAILABLE: the index failed.
-  absl::StatusOr<Damage> FindDamage(absl::Time deadline);
+  // Which snapshots lack something, as of now; ends as DamageFinder::Find.
+  // UNAVAILABLE: the index failed.
+  absl::StatusOr<Damage> FindDamage(absl::Time deadline,
+                                    const std::function<bool()>& must_end = {});
 
   VaultFigures figures() const;
   VaultHealth health() const;

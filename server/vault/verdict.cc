@@ -2,6 +2,11 @@
 
 namespace nightsafe {
 
+Verdict VerdictOf(const absl::Status& status) {
+  if (absl::IsDataLoss(status)) return Verdict::kWrong;
+  return absl::IsNotFound(status) ? Verdict::kMissing : Verdict::kUnreadable;
+}
+
 absl::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kWrong:

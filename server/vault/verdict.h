@@ -1,6 +1,7 @@
 // What a look at stored bytes may end with, besides that they are fine.
 #pragma once
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace nightsafe {
@@ -16,6 +17,8 @@ enum class Verdict {
   // is still proved by its id.
   kFraming,
 };
+// Of an error that a read ended with.
+Verdict VerdictOf(const absl::Status& status);
 // "wrong", "missing", "unreadable", "unindexed", "framing".
 absl::string_view VerdictName(Verdict verdict);
 

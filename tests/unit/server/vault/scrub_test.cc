@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "server/pack/format.h"
-#include "server/vault/throttle.h"
 #include "tests/unit/server/vault/vault_test.h"
 
 namespace nightsafe {
@@ -284,7 +283,7 @@ TEST_F(ScrubTest, GoesOnWhereItWasStoppedAlsoAfterARestart) {
       /*resume=*/true);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(result->problems.empty());
-  EXPECT_GT(first, done);
+  EXPECT_GE(first, done);
   EXPECT_EQ(result->figures.objects(), stored);
   EXPECT_FALSE(vault_->scrub_cursor().has_value());
   ASSERT_TRUE(vault_->health().last_scrub.has_value());
@@ -345,16 +344,51 @@ TEST_F(ScrubTest, DamageSearchThatRunsOutOfTimeSaysSo) {
   EXPECT_TRUE(damage->snapshots.empty());
 }
 
-TEST(Throttle, PaysForWhatWasDone) {
-  const absl::Time start = absl::FromUnixSeconds(1000);
-  Throttle throttle(1000);
-  EXPECT_EQ(throttle.PauseAfter(0, start), absl::ZeroDuration());
-  // The second that went by unused is credited, no more.
-  EXPECT_EQ(throttle.PauseAfter(3000, start + absl::Seconds(9)),
-            absl::Seconds(2));
-  EXPECT_EQ(throttle.PauseAfter(4000, start + absl::Seconds(11)),
-            absl::Seconds(1));
-  EXPECT_EQ(Throttle(0).PauseAfter(1 << 30, start), absl::ZeroDuration());
+TEST_F(ScrubTest, DamageSearchEndsWhenToldAndDoesNotWaitForAnother) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(10, 500, 1)).ok());
+  Stop();
+  Start();
+  FlipBit(SealedOfClass('\1')[0], kFirstObject + 20);
+  Scrub();
+  absl::StatusOr<Damage> beside = absl::UnknownError("not asked");
+  const auto damage = vault_->FindDamage(absl::InfiniteFuture(), [&] {
+    std::thread([&] {
+      beside = vault_->FindDamage(absl::InfinitePast());
+    }).join();
+    return true;
+  });
+  ASSERT_TRUE(damage.ok());
+  EXPECT_FALSE(damage->complete);
+  ASSERT_TRUE(beside.ok());
+  EXPECT_FALSE(beside->complete);
+  EXPECT_EQ(FindDamage().snapshots.size(), 1u);
+}
+
+TEST_F(ScrubTest, CanEndBetweenTwoObjectsOfAFailingDisk) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(10, 500, 1)).ok());
+  Stop();
+  Start();
+  fs_.Inject({.status = absl::UnavailableError("EIO"),
+              .operation = FileOperation::kRead,
+              .path_contains = stdfs::path(SealedOfClass('\1')[0]).filename(),
+              .sticky = true});
+  uint64_t calls = 0;
+  const auto count = [&](const ScrubProgress&) {
+    ++calls;
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(vault_->Scrub(count).ok());
+  EXPECT_GE(calls, 10u);
+  // What was not settled is not taken for done.
+  calls = 0;
+  const auto stop = [&](const ScrubProgress&) {
+    return ++calls < 4 ? absl::OkStatus() : absl::CancelledError("enough");
+  };
+  EXPECT_TRUE(absl::IsCancelled(vault_->Scrub(stop).status()));
+  fs_.Heal();
+  const ScrubResult result = Scrub(/*resume=*/true);
+  EXPECT_TRUE(result.problems.empty());
+  EXPECT_EQ(result.figures.objects(), vault_->figures().stored_objects);
 }
 
 }  // namespace
