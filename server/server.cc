@@ -16,6 +16,7 @@
 #include "server/service/admin_service.h"
 #include "server/service/deposit_service.h"
 #include "server/service/enrol_service.h"
+#include "server/service/renewal_service.h"
 #include "server/service/retrieve_service.h"
 
 namespace nightsafe {
@@ -34,6 +35,7 @@ struct Server::Parts {
   std::unique_ptr<StreamTable> streams;
   std::unique_ptr<DepositService> deposit;
   std::unique_ptr<RetrieveService> retrieve;
+  std::unique_ptr<RenewalService> renewal;
   std::unique_ptr<EnrolService> enrol;
   std::unique_ptr<AdminService> admin;
   std::unique_ptr<Listener> peer_listener;
@@ -141,7 +143,8 @@ absl::Status Server::Parts::ListenForPeers(const Clock& clock,
   NS_ASSIGN_OR_RETURN(
       std::shared_ptr<const Authorizer> authorizer,
       MakeAuthorizer(
-          {v1::Deposit::service_full_name(), v1::Retrieve::service_full_name()},
+          {v1::Deposit::service_full_name(), v1::Retrieve::service_full_name(),
+           v1::Renewal::service_full_name()},
           std::make_unique<CertificateIdentity>(data->registry(), clock),
           counters));
   StreamLimits limits;
@@ -150,10 +153,13 @@ absl::Status Server::Parts::ListenForPeers(const Clock& clock,
                                           limits);
   deposit = std::make_unique<DepositService>(*data, *streams, counters);
   retrieve = std::make_unique<RetrieveService>(*data, authorizer);
+  renewal = std::make_unique<RenewalService>(data->registry(), *authority,
+                                             authorizer);
   NS_ASSIGN_OR_RETURN(
       peer_listener,
       Listener::Start(config.listen, TlsCredentials(*authority, true),
-                      authorizer, {deposit.get(), retrieve.get()},
+                      authorizer,
+                      {deposit.get(), retrieve.get(), renewal.get()},
                       {.threads = config.max_threads}));
   addresses.deposit = Bound(config.listen, peer_listener->port());
   addresses.public_deposit = PublicAddress(config.address, addresses.deposit);

@@ -123,6 +123,14 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
         if (show) ShowProgress(progress);
       });
   if (show) std::fputs("\r\x1b[K", stderr);
+  // Also after a backup that failed, unless asking is in vain.
+  if (!absl::IsUnavailable(result.status()) &&
+      !absl::IsPermissionDenied(result.status())) {
+    RenewIfDue(
+        *fs,
+        CredentialDirectory(client.config_directory, CredentialRole::kHost, ""),
+        credential);
+  }
   NS_RETURN_IF_ERROR(result.status());
   ShowProblems(*result);
   if (!command.quiet) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "client/cli/host_connection.h"
 #include "client/credential/credential.h"
 #include "client/restore/read_access.h"
 #include "client/terminal/text.h"
@@ -99,21 +100,16 @@ absl::Status ReadingSession::ConnectAsReader() {
                      " was begun and not finished: run `nightsafe enrol` again "
                      "with the same enrolment file"));
   }
-  NS_RETURN_IF_ERROR(CheckCredential(
-      CredentialDirectory(client_.config_directory, CredentialRole::kReader,
-                          credential.name),
-      credential));
+  const std::string directory = CredentialDirectory(
+      client_.config_directory, CredentialRole::kReader, credential.name);
+  NS_RETURN_IF_ERROR(CheckCredential(directory, credential));
   NS_ASSIGN_OR_RETURN(VaultName vault,
                       ChooseVault(credential.vaults, options_.vault));
   vault_ = vault.name;
   vault_id_ = vault.id;
-  ConnectionOptions connection;
-  connection.address = credential.server_address;
-  connection.server = credential.server_id;
-  connection.ca_certificate_pem = credential.ca_certificate_pem;
-  connection.client_key_pem = credential.private_key_pem;
-  connection.client_certificate_pem = credential.certificate_pem;
-  NS_ASSIGN_OR_RETURN(connection_, Connection::Open(connection, SystemClock()));
+  RenewIfDue(*NewPosixFileSystem(), directory, credential);
+  NS_ASSIGN_OR_RETURN(
+      connection_, Connection::Open(ConnectionOf(credential), SystemClock()));
   retrieve_ = std::make_unique<RetrieveClient>(*connection_);
   return absl::OkStatus();
 }

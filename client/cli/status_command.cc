@@ -6,6 +6,7 @@
 #include "client/agent/status.h"
 #include "client/cli/commands.h"
 #include "client/cli/host_connection.h"
+#include "client/credential/renewal.h"
 #include "client/terminal/text.h"
 #include "common/base/status.h"
 #include "common/pki/pki.h"
@@ -17,7 +18,8 @@ struct StatusOptions {
   bool json = false;
 };
 
-nlohmann::json ToJson(const Credential& credential, absl::Time expires,
+nlohmann::json ToJson(const Credential& credential,
+                      const CertificateView& certificate,
                       const std::vector<SetStatus>& sets) {
   nlohmann::json list = nlohmann::json::array();
   for (const SetStatus& set : sets) {
@@ -32,11 +34,14 @@ nlohmann::json ToJson(const Credential& credential, absl::Time expires,
          {"unreadable", set.unreadable},
          {"commit_pending", set.commit_pending}});
   }
-  return {{"host", credential.name},
-          {"vault", credential.vaults[0].name},
-          {"server", credential.server_address},
-          {"certificate_expires_unix_ns", absl::ToUnixNanos(expires)},
-          {"sets", list}};
+  return {
+      {"host", credential.name},
+      {"vault", credential.vaults[0].name},
+      {"server", credential.server_address},
+      {"certificate_expires_unix_ns", absl::ToUnixNanos(certificate.not_after)},
+      {"certificate_renewal_unix_ns",
+       absl::ToUnixNanos(RenewalTime(certificate))},
+      {"sets", list}};
 }
 
 std::string NoteOf(const SetStatus& set) {
@@ -46,15 +51,26 @@ std::string NoteOf(const SetStatus& set) {
   return "";
 }
 
-void PrintTable(const Credential& credential, absl::Time expires,
+std::string ShowValidity(const CertificateView& certificate, absl::Time now) {
+  const absl::Time end = certificate.not_after;
+  if (end < now) return absl::StrCat("until ", ShowTime(end), " (EXPIRED)");
+  const absl::Time renewal = RenewalTime(certificate);
+  return absl::StrCat(
+      "until ", ShowTime(end), " (in ", ShowDuration(end - now), "); ",
+      renewal <= now ? "the next backup renews it"
+                     : absl::StrCat("renewed by the first backup after ",
+                                    ShowTime(renewal)));
+}
+
+void PrintTable(const Credential& credential,
+                const CertificateView& certificate,
                 const std::vector<SetStatus>& sets, absl::Time now) {
   std::printf(
       "host         %s in vault %s\nserver       %s\n"
-      "certificate  until %s (%s)\n",
+      "certificate  %s\n",
       credential.name.c_str(), credential.vaults[0].name.c_str(),
-      credential.server_address.c_str(), ShowTime(expires).c_str(),
-      expires < now ? "EXPIRED"
-                    : absl::StrCat("in ", ShowDuration(expires - now)).c_str());
+      credential.server_address.c_str(),
+      ShowValidity(certificate, now).c_str());
   if (sets.empty()) {
     std::printf("no backup was made yet\n");
     return;
@@ -82,11 +98,9 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
   NS_ASSIGN_OR_RETURN(std::vector<SetStatus> sets,
                       ReadBackupStatus(*fs, client.state_directory + "/agent"));
   if (options.json) {
-    std::printf(
-        "%s\n",
-        ToJson(credential, certificate.not_after, sets).dump(2).c_str());
+    std::printf("%s\n", ToJson(credential, certificate, sets).dump(2).c_str());
   } else {
-    PrintTable(credential, certificate.not_after, sets, absl::Now());
+    PrintTable(credential, certificate, sets, absl::Now());
   }
   return kExitOk;
 }

@@ -147,6 +147,25 @@ absl::StatusOr<ParsedIssuer> Parse(const Issuer& ca) {
   return issuer;
 }
 
+absl::StatusOr<std::string> MakeClient(const Issuer& ca, EVP_PKEY* key,
+                                       const PeerIdentity& identity,
+                                       absl::Time not_before,
+                                       absl::Time not_after) {
+  NS_ASSIGN_OR_RETURN(ParsedIssuer issuer, Parse(ca));
+  // The names are validated ones, so the URI cannot carry a second SAN into
+  // OpenSSL's comma-separated syntax.
+  NS_ASSIGN_OR_RETURN(PeerIdentity checked,
+                      PeerIdentity::FromUri(identity.ToUri()));
+  return Make(
+      {.basic_constraints = "critical,CA:FALSE",
+       .key_usage = "critical,digitalSignature",
+       .extended_key_usage = "clientAuth",
+       .alternative_name = absl::StrCat("critical,URI:", checked.ToUri()),
+       .not_before = not_before,
+       .not_after = not_after},
+      key, issuer.certificate.get(), issuer.key.get());
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> MakeCaCertificateDer(absl::string_view ca_key_pem,
@@ -165,21 +184,19 @@ absl::StatusOr<std::string> MakeCaCertificateDer(absl::string_view ca_key_pem,
 absl::StatusOr<std::string> IssueClientCertificateDer(
     const Issuer& ca, ByteView csr_der, const PeerIdentity& identity,
     absl::Time not_before, absl::Time not_after) {
-  NS_ASSIGN_OR_RETURN(ParsedIssuer issuer, Parse(ca));
   NS_ASSIGN_OR_RETURN(RequestPtr request, pki::ParseRequest(csr_der));
-  // The names are validated ones, so the URI cannot carry a second SAN into
-  // OpenSSL's comma-separated syntax.
-  NS_ASSIGN_OR_RETURN(PeerIdentity checked,
-                      PeerIdentity::FromUri(identity.ToUri()));
-  return Make(
-      {.basic_constraints = "critical,CA:FALSE",
-       .key_usage = "critical,digitalSignature",
-       .extended_key_usage = "clientAuth",
-       .alternative_name = absl::StrCat("critical,URI:", checked.ToUri()),
-       .not_before = not_before,
-       .not_after = not_after},
-      X509_REQ_get0_pubkey(request.get()), issuer.certificate.get(),
-      issuer.key.get());
+  return MakeClient(ca, X509_REQ_get0_pubkey(request.get()), identity,
+                    not_before, not_after);
+}
+
+absl::StatusOr<std::string> RenewClientCertificateDer(
+    const Issuer& ca, ByteView certificate_der, const PeerIdentity& identity,
+    absl::Time not_before, absl::Time not_after) {
+  NS_ASSIGN_OR_RETURN(CertificatePtr old,
+                      pki::ParseCertificate(certificate_der));
+  EVP_PKEY* key = X509_get0_pubkey(old.get());
+  NS_RETURN_IF_ERROR(pki::CheckP256(key));
+  return MakeClient(ca, key, identity, not_before, not_after);
 }
 
 absl::StatusOr<std::string> IssueServerCertificateDer(

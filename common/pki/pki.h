@@ -54,6 +54,10 @@ struct Issuer {
 absl::StatusOr<std::string> IssueClientCertificateDer(
     const Issuer& ca, ByteView csr_der, const PeerIdentity& identity,
     absl::Time not_before, absl::Time not_after);
+// As that, for the key of a certificate that was issued before.
+absl::StatusOr<std::string> RenewClientCertificateDer(
+    const Issuer& ca, ByteView certificate_der, const PeerIdentity& identity,
+    absl::Time not_before, absl::Time not_after);
 // serverAuth, CA:FALSE, DNS SAN `<server id>.nightsafe`.
 absl::StatusOr<std::string> IssueServerCertificateDer(
     const Issuer& ca, absl::string_view server_key_pem, const ServerId& server,

@@ -151,15 +151,27 @@ absl::Status Authority::RenewIfDue(FileSystem& fs, absl::string_view dir) {
 
 absl::StatusOr<IssuedCertificate> Authority::Issue(
     ByteView csr_der, const PeerIdentity& identity) const {
+  const Life life = LifeFromNow();
+  NS_ASSIGN_OR_RETURN(std::string der,
+                      IssueClientCertificateDer(issuer_, csr_der, identity,
+                                                life.begin, life.end));
+  return IssuedCertificate{.der = std::move(der), .not_after = life.end};
+}
+
+absl::StatusOr<IssuedCertificate> Authority::Renew(
+    ByteView certificate_der, const PeerIdentity& identity) const {
+  const Life life = LifeFromNow();
+  NS_ASSIGN_OR_RETURN(std::string der, RenewClientCertificateDer(
+                                           issuer_, certificate_der, identity,
+                                           life.begin, life.end));
+  return IssuedCertificate{.der = std::move(der), .not_after = life.end};
+}
+
+Authority::Life Authority::LifeFromNow() const {
   const absl::Time now = clock_.Now();
-  IssuedCertificate issued;
-  issued.not_after =
-      std::min(WholeSeconds(now + kClientCertificateLife), ca_expires_);
-  NS_ASSIGN_OR_RETURN(
-      issued.der, IssueClientCertificateDer(issuer_, csr_der, identity,
-                                            WholeSeconds(now - kClockTolerance),
-                                            issued.not_after));
-  return issued;
+  return {
+      .begin = WholeSeconds(now - kClockTolerance),
+      .end = std::min(WholeSeconds(now + kClientCertificateLife), ca_expires_)};
 }
 
 }  // namespace nightsafe

@@ -43,6 +43,10 @@ class Authority {
   absl::StatusOr<IssuedCertificate> Issue(ByteView csr_der,
                                           const PeerIdentity& identity) const;
 
+  // As Issue, for the key of a certificate that is about to run out.
+  absl::StatusOr<IssuedCertificate> Renew(ByteView certificate_der,
+                                          const PeerIdentity& identity) const;
+
   const std::string& ca_certificate_der() const {
     return issuer_.certificate_der;
   }
@@ -56,6 +60,13 @@ class Authority {
   }
 
  private:
+  struct Life {
+    absl::Time begin;
+    absl::Time end;
+  };
+  // Of a client's certificate.
+  Life LifeFromNow() const;
+
   Authority(const ServerId& server, const Clock& clock)
       : server_(server), clock_(clock) {}
   absl::Status Load(FileSystem& fs, absl::string_view dir);

@@ -40,12 +40,18 @@ absl::Status CheckActive(const Registration& registration,
 
 }  // namespace
 
-absl::StatusOr<Principal> CertificateIdentity::Identify(
-    const grpc::AuthContext& connection) const {
+absl::StatusOr<std::string> PeerCertificatePem(
+    const grpc::AuthContext& connection) {
   const auto pem =
       connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   if (pem.size() != 1) return Refuse("connection without one certificate");
-  return IdentifyPem(absl::string_view(pem[0].data(), pem[0].size()));
+  return std::string(pem[0].data(), pem[0].size());
+}
+
+absl::StatusOr<Principal> CertificateIdentity::Identify(
+    const grpc::AuthContext& connection) const {
+  NS_ASSIGN_OR_RETURN(std::string pem, PeerCertificatePem(connection));
+  return IdentifyPem(pem);
 }
 
 absl::StatusOr<Principal> CertificateIdentity::IdentifyPem(

@@ -1,12 +1,19 @@
 // Identity from a client certificate, believed only if the registry agrees.
 #pragma once
 
+#include <string>
+
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
 #include "server/authz/principal.h"
 #include "server/catalog/registry.h"
 
 namespace nightsafe {
+
+// The certificate that the peer showed; PERMISSION_DENIED unless there is
+// exactly one.
+absl::StatusOr<std::string> PeerCertificatePem(
+    const grpc::AuthContext& connection);
 
 // The connection's certificate must be valid now, no CA, for clientAuth alone,
 // with exactly one URI SAN and no other name, of this server, and its key must

@@ -6,6 +6,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/order/order.h"
+#include "server/catalog/record_fields.h"
 
 namespace nightsafe {
 namespace {
@@ -14,31 +15,8 @@ using v1::format::Order;
 using v1::format::ServerRecord;
 using v1::format::SignedOrder;
 
-constexpr size_t kMaxCertificateBytes = 64 << 10;
 constexpr size_t kMaxReaderVaults = 1024;
 constexpr size_t kNonceBytes = 16;
-
-// `bytes` as an identifier, or an error that says which field is wrong.
-template <typename IdType>
-absl::Status TakeField(absl::string_view field, const std::string& bytes,
-                       IdType& out) {
-  absl::StatusOr<IdType> id = IdType::FromBytes(AsBytes(bytes));
-  if (!id.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        field, " has ", bytes.size(), " bytes, must have ", IdType::kSize));
-  }
-  out = *id;
-  return absl::OkStatus();
-}
-
-std::string Describe(const TokenGrant& grant) {
-  if (grant.reader) return absl::StrCat("reader ", grant.name);
-  return absl::StrCat("host ", grant.name, " of vault ", grant.vault);
-}
-
-bool SamePrincipal(const TokenGrant& a, const TokenGrant& b) {
-  return a.reader == b.reader && a.vault == b.vault && a.name == b.name;
-}
 
 }  // namespace
 
@@ -61,8 +39,9 @@ absl::Status Principals::Apply(const ServerRecord& record) {
       return ApplyRevoked(record.revoked().order());
     case ServerRecord::kAdminKeyAdded:
       return ApplyAdminKey(record.admin_key_added().order());
-    case ServerRecord::kOrdered:
     case ServerRecord::kRenewed:
+      return ApplyRenewed(record.renewed());
+    case ServerRecord::kOrdered:
     case ServerRecord::CHANGE_NOT_SET:
       break;
   }
@@ -200,74 +179,6 @@ absl::Status Principals::ApplyReader(
   return absl::OkStatus();
 }
 
-absl::Status Principals::ApplyTokenIssued(
-    const ServerRecord::TokenIssued& issued) {
-  TokenHash hash;
-  NS_RETURN_IF_ERROR(TakeField("token hash", issued.token_hash(), hash));
-  TokenState token{
-      .grant = {.reader = issued.role() == v1::format::READER_ROLE,
-                .vault = issued.vault(),
-                .name = issued.name()},
-      .expires = absl::FromUnixNanos(issued.expires_unix_ns()),
-  };
-  const HostRegistration* host = FindHost(issued.vault(), issued.name());
-  const ReaderRegistration* reader = FindReader(issued.name());
-  if (token.grant.reader ? reader == nullptr : host == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("there is no ", Describe(token.grant)));
-  }
-  const bool enrolled = token.grant.reader ? reader->enrolled : host->enrolled;
-  if (enrolled || IsRevoked(token.grant)) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        Describe(token.grant), " is ", enrolled ? "enrolled" : "revoked"));
-  }
-  if (tokens_.count(hash) != 0) {
-    return absl::AlreadyExistsError("this token was issued before");
-  }
-  std::erase_if(tokens_, [&token](const auto& other) {
-    return SamePrincipal(other.second.grant, token.grant);
-  });
-  tokens_[hash] = std::move(token);
-  return absl::OkStatus();
-}
-
-absl::Status Principals::ApplyTokenUsed(const ServerRecord::TokenUsed& used) {
-  TokenHash hash;
-  KeyFingerprint key;
-  NS_RETURN_IF_ERROR(TakeField("token hash", used.token_hash(), hash));
-  NS_RETURN_IF_ERROR(
-      TakeField("key fingerprint", used.public_key_fingerprint(), key));
-  const auto found = tokens_.find(hash);
-  if (found == tokens_.end() || found->second.used ||
-      IsRevoked(found->second.grant)) {
-    return absl::InvalidArgumentError(
-        "a token was used that is unknown, used or void");
-  }
-  const size_t size = used.certificate_der().size();
-  if (size == 0 || size > kMaxCertificateBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("certificate of ", size,
-                                                   " bytes, allowed are 1 to ",
-                                                   kMaxCertificateBytes));
-  }
-  TokenState& token = found->second;
-  token.used = true;
-  token.key = key;
-  token.certificate = {
-      .der = used.certificate_der(),
-      .not_after = absl::FromUnixNanos(used.not_after_unix_ns())};
-  const auto enrol = [&](auto& principal) {
-    principal.enrolled = true;
-    principal.fingerprint = key;
-    principal.certificate_expires = token.certificate.not_after;
-  };
-  if (token.grant.reader) {
-    enrol(readers_.at(token.grant.name));
-  } else {
-    enrol(hosts_.at({token.grant.vault, token.grant.name}));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Order> Principals::Verify(const SignedOrder& order) const {
   KeyId key_id;
   NS_RETURN_IF_ERROR(TakeField("admin key id", order.admin_key_id(), key_id));
@@ -324,15 +235,6 @@ absl::Status Principals::ApplyAdminKey(const SignedOrder& signed_order) {
   return absl::OkStatus();
 }
 
-bool Principals::IsRevoked(const TokenGrant& grant) const {
-  if (grant.reader) {
-    const ReaderRegistration* reader = FindReader(grant.name);
-    return reader == nullptr || reader->revoked;
-  }
-  const HostRegistration* host = FindHost(grant.vault, grant.name);
-  return host == nullptr || host->revoked;
-}
-
 const VaultRegistration* Principals::FindVault(absl::string_view name) const {
   const auto found =
       std::find_if(vaults_.begin(), vaults_.end(),
@@ -350,12 +252,6 @@ const ReaderRegistration* Principals::FindReader(
     absl::string_view reader) const {
   const auto found = readers_.find(std::string(reader));
   return found == readers_.end() ? nullptr : &found->second;
-}
-
-const TokenState* Principals::FindToken(const TokenHash& token) const {
-  const auto found = tokens_.find(token);
-  if (found == tokens_.end() || IsRevoked(found->second.grant)) return nullptr;
-  return &found->second;
 }
 
 std::vector<HostRegistration> Principals::Hosts() const {

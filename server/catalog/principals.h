@@ -47,6 +47,10 @@ class Principals {
   const ReaderRegistration* FindReader(absl::string_view reader) const;
   // Null also for a token that was replaced, or whose principal is revoked.
   const TokenState* FindToken(const TokenHash& token) const;
+  // The last one of a principal that is enrolled with this key. Null if there
+  // is none, or it is revoked.
+  const IssuedCertificate* FindCertificate(const TokenGrant& principal,
+                                           const KeyFingerprint& key) const;
   std::vector<HostRegistration> Hosts() const;
   std::vector<ReaderRegistration> Readers() const;
 
@@ -71,6 +75,10 @@ class Principals {
   absl::Status ApplyReader(const ServerRecord::PrincipalAdded& added);
   absl::Status ApplyTokenIssued(const ServerRecord::TokenIssued& issued);
   absl::Status ApplyTokenUsed(const ServerRecord::TokenUsed& used);
+  absl::Status ApplyRenewed(const ServerRecord::Renewed& renewed);
+  // Takes a certificate for this key as the principal's own.
+  absl::Status Enrol(const TokenGrant& principal, const KeyFingerprint& key,
+                     const IssuedCertificate& certificate);
   absl::Status ApplyRevoked(const v1::format::SignedOrder& signed_order);
   absl::Status ApplyAdminKey(const v1::format::SignedOrder& signed_order);
   absl::Status CheckDomain(const ServerRecord::PrincipalAdded& added) const;
@@ -84,6 +92,7 @@ class Principals {
   std::map<HostKey, HostRegistration> hosts_;
   std::map<std::string, ReaderRegistration> readers_;
   std::map<TokenHash, TokenState> tokens_;
+  std::map<TokenGrant, IssuedCertificate> certificates_;  // the last of each
   std::set<std::string> nonces_;
   uint32_t last_writer_ = 0;
   uint64_t revocations_ = 0;

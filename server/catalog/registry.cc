@@ -296,6 +296,32 @@ absl::StatusOr<IssuedCertificate> Registry::UseToken(
   return certificate;
 }
 
+absl::StatusOr<IssuedCertificate> Registry::Renew(
+    const TokenGrant& principal, const KeyFingerprint& key,
+    const std::function<absl::StatusOr<IssuedCertificate>()>& issue) {
+  absl::MutexLock lock(&state_->mutex);
+  const IssuedCertificate* last =
+      state_->principals.FindCertificate(principal, key);
+  if (last == nullptr) {
+    return absl::PermissionDeniedError(
+        "this certificate is not the registered one, or was revoked: ask the "
+        "admin");
+  }
+  NS_ASSIGN_OR_RETURN(IssuedCertificate certificate, issue());
+  if (certificate.not_after < last->not_after + kRenewalStep) return *last;
+  ServerRecord record = RecordNow(state_->clock);
+  auto& renewed = *record.mutable_renewed();
+  renewed.set_role(principal.reader ? v1::format::READER_ROLE
+                                    : v1::format::HOST_ROLE);
+  renewed.set_vault(principal.vault);
+  renewed.set_name(principal.name);
+  renewed.set_public_key_fingerprint(Raw(key));
+  renewed.set_certificate_der(certificate.der);
+  renewed.set_not_after_unix_ns(absl::ToUnixNanos(certificate.not_after));
+  NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
+  return certificate;
+}
+
 absl::Status Registry::Submit(const v1::format::SignedOrder& signed_order) {
   absl::MutexLock lock(&state_->mutex);
   NS_ASSIGN_OR_RETURN(const v1::format::Order order,

@@ -59,11 +59,15 @@ struct ReaderRegistration {
   absl::Time certificate_expires;
 };
 
-// What a token entitles to.
+// So that asking again and again does not fill the journal.
+inline constexpr absl::Duration kRenewalStep = absl::Hours(24 * 7);
+
+// Who has a certificate, or may get one for a token.
 struct TokenGrant {
   bool reader = false;  // else host
   std::string vault;    // hosts
   std::string name;
+  friend auto operator<=>(const TokenGrant&, const TokenGrant&) = default;
 };
 struct IssuedCertificate {
   std::string der;
@@ -119,6 +123,15 @@ class Registry {
       ByteView token, const KeyFingerprint& key,
       const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&
           issue);
+
+  // The certificate that `issue` makes for a principal that is enrolled with
+  // this key, recorded before it is returned. One that would not run
+  // kRenewalStep longer than the last is not recorded: the last is returned.
+  // PERMISSION_DENIED: unknown, revoked, or enrolled with another key. `issue`
+  // is called under the registry's lock.
+  absl::StatusOr<IssuedCertificate> Renew(
+      const TokenGrant& principal, const KeyFingerprint& key,
+      const std::function<absl::StatusOr<IssuedCertificate>()>& issue);
 
   // Verifies the order against the admin keys, records it, obeys it. A nonce
   // seen before: OK, nothing done.

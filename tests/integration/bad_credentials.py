@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cases import Sample, flip_bit, run_cases, says, wait_for
+from certificates import reissue
 from world import World, check, program, seed_from_arguments
 
 WRONG = "not the passphrase at all"
@@ -120,41 +121,10 @@ def revoked_reader(sample):
     says(sample.reader.run("snapshots"), "web1")
 
 
-def expire(machine, role):
-    """Puts a certificate in place that has ended, of the same key and CA."""
-    folder = machine.path(role)
-    for name in ("new.conf", "index.txt", "serial"):
-        with open(os.path.join(folder, name), "w") as out:
-            out.write({"new.conf": "[ca]\ndefault_ca=d\n[d]\n"
-                       "database=index.txt\nserial=serial\nnew_certs_dir=.\n"
-                       "default_md=sha256\npolicy=p\nx509_extensions=e\n[p]\n"
-                       "[e]\nsubjectAltName=URI:" + san_of(folder) + "\n"
-                       "[req]\ndistinguished_name=n\n[n]\n",
-                       "index.txt": "", "serial": "01\n"}[name])
-    openssl = ["openssl"]
-    ca = os.path.join(machine.world.data, "pki", "ca")
-    run = lambda *a: subprocess.run(openssl + list(a), cwd=folder, check=True,
-                                    capture_output=True)
-    run("req", "-new", "-config", "new.conf", "-key", "key.pem", "-subj", "/",
-        "-out", "new.csr")
-    run("ca", "-batch", "-config", "new.conf", "-cert", ca + ".crt",
-        "-keyfile", ca + ".key", "-in", "new.csr", "-out", "certificate.pem",
-        "-notext",
-        "-startdate", "20240101000000Z", "-enddate", "20250101000000Z")
-
-
-def san_of(folder):
-    text = subprocess.run(
-        ["openssl", "x509", "-in", os.path.join(folder, "certificate.pem"),
-         "-noout", "-ext", "subjectAltName"], check=True,
-        capture_output=True).stdout.decode()
-    return text.split("URI:")[1].split()[0]
-
-
 def expired_certificate(sample):
     machine = sample.world.host("old1")
     machine.run("backup", sample.tree)
-    expire(machine, "host")
+    reissue(machine, "host", "20240101000000Z", "20250101000000Z")
     says(machine.run("backup", sample.tree, expect=5), "expired", "2025",
          "nightsafe-admin host add")
     says(machine.run("status"), "EXPIRED")

@@ -71,6 +71,17 @@ class RegistryTest : public testing::Test {
               .not_after = clock_.now + absl::Hours(8760)};
         });
   }
+  absl::StatusOr<IssuedCertificate> Renew(const std::string& host,
+                                          const KeyFingerprint& key) {
+    return registry_->Renew(
+        {.vault = "home", .name = host}, key,
+        [&]() -> absl::StatusOr<IssuedCertificate> {
+          ++issued_;
+          return IssuedCertificate{
+              .der = absl::StrCat("cert ", issued_, " for ", host),
+              .not_after = clock_.now + absl::Hours(8760)};
+        });
+  }
   Order NewOrder() {
     Order order;
     order.set_server_id(std::string(server_.text()));
@@ -273,6 +284,54 @@ TEST_F(RegistryTest, DamagedJournalIsRefusedWithItsPlace) {
   const absl::Status status = Registry::Open(fs_, Dir(), clock_).status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_NE(status.message().find("00000001.seg"), std::string::npos);
+}
+
+TEST_F(RegistryTest, RenewsForTheSameKeyAndRemembersIt) {
+  ASSERT_TRUE(AddHost("web1", "t").ok());
+  const IssuedCertificate first = *Use("t", Key(7));
+  clock_.now += absl::Hours(24 * 200);
+  const auto renewed = Renew("web1", Key(7));
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_NE(renewed->der, first.der);
+  EXPECT_EQ(renewed->not_after, clock_.now + absl::Hours(8760));
+  Reopen();
+  const HostRegistration host = *registry_->FindHost("home", "web1");
+  EXPECT_TRUE(host.enrolled);
+  EXPECT_EQ(host.fingerprint, Key(7));
+  EXPECT_EQ(host.certificate_expires, renewed->not_after);
+  // Who asks again, because the answer was lost or for no reason, gets the same
+  // one.
+  clock_.now += kRenewalStep - absl::Seconds(1);
+  EXPECT_EQ(Renew("web1", Key(7))->der, renewed->der);
+  clock_.now += absl::Seconds(1);
+  EXPECT_NE(Renew("web1", Key(7))->der, renewed->der);
+}
+
+TEST_F(RegistryTest, RenewsForNobodyElse) {
+  ASSERT_TRUE(AddHost("web1", "t").ok());
+  ASSERT_TRUE(AddHost("late1", "u").ok());
+  const IssuedCertificate first = *Use("t", Key(7));
+  clock_.now += absl::Hours(24 * 200);
+  issued_ = 0;
+  EXPECT_TRUE(absl::IsPermissionDenied(Renew("web1", Key(8)).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(Renew("late1", Key(7)).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(Renew("nobody", Key(7)).status()));
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, Revoke("web1"))).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(Renew("web1", Key(7)).status()));
+  EXPECT_EQ(issued_, 0);
+  Reopen();
+  EXPECT_EQ(registry_->FindHost("home", "web1")->certificate_expires,
+            first.not_after);
+}
+
+TEST_F(RegistryTest, ACertificateThatWasNotRecordedDoesNotLeave) {
+  ASSERT_TRUE(AddHost("web1", "t").ok());
+  const IssuedCertificate first = *Use("t", Key(7));
+  clock_.now += absl::Hours(24 * 200);
+  fs_.FailMutatingCall(0, absl::UnavailableError("disk"));
+  EXPECT_FALSE(Renew("web1", Key(7)).ok());
+  EXPECT_EQ(registry_->FindHost("home", "web1")->certificate_expires,
+            first.not_after);
 }
 
 }  // namespace

@@ -1,0 +1,149 @@
+// Tokens, and the certificates that were given for them or renewed.
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "server/catalog/principals.h"
+#include "server/catalog/record_fields.h"
+
+namespace nightsafe {
+
+using v1::format::ServerRecord;
+
+namespace {
+
+constexpr size_t kMaxCertificateBytes = 64 << 10;
+
+std::string Describe(const TokenGrant& grant) {
+  if (grant.reader) return absl::StrCat("reader ", grant.name);
+  return absl::StrCat("host ", grant.name, " of vault ", grant.vault);
+}
+
+bool SamePrincipal(const TokenGrant& a, const TokenGrant& b) {
+  return a.reader == b.reader && a.vault == b.vault && a.name == b.name;
+}
+
+}  // namespace
+
+absl::Status Principals::ApplyTokenIssued(
+    const ServerRecord::TokenIssued& issued) {
+  TokenHash hash;
+  NS_RETURN_IF_ERROR(TakeField("token hash", issued.token_hash(), hash));
+  TokenState token{
+      .grant = {.reader = issued.role() == v1::format::READER_ROLE,
+                .vault = issued.vault(),
+                .name = issued.name()},
+      .expires = absl::FromUnixNanos(issued.expires_unix_ns()),
+  };
+  const HostRegistration* host = FindHost(issued.vault(), issued.name());
+  const ReaderRegistration* reader = FindReader(issued.name());
+  if (token.grant.reader ? reader == nullptr : host == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no ", Describe(token.grant)));
+  }
+  const bool enrolled = token.grant.reader ? reader->enrolled : host->enrolled;
+  if (enrolled || IsRevoked(token.grant)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        Describe(token.grant), " is ", enrolled ? "enrolled" : "revoked"));
+  }
+  if (tokens_.count(hash) != 0) {
+    return absl::AlreadyExistsError("this token was issued before");
+  }
+  std::erase_if(tokens_, [&token](const auto& other) {
+    return SamePrincipal(other.second.grant, token.grant);
+  });
+  tokens_[hash] = std::move(token);
+  return absl::OkStatus();
+}
+
+absl::Status Principals::ApplyTokenUsed(const ServerRecord::TokenUsed& used) {
+  TokenHash hash;
+  KeyFingerprint key;
+  NS_RETURN_IF_ERROR(TakeField("token hash", used.token_hash(), hash));
+  NS_RETURN_IF_ERROR(
+      TakeField("key fingerprint", used.public_key_fingerprint(), key));
+  const auto found = tokens_.find(hash);
+  if (found == tokens_.end() || found->second.used ||
+      IsRevoked(found->second.grant)) {
+    return absl::InvalidArgumentError(
+        "a token was used that is unknown, used or void");
+  }
+  TokenState& token = found->second;
+  const IssuedCertificate certificate = {
+      .der = used.certificate_der(),
+      .not_after = absl::FromUnixNanos(used.not_after_unix_ns())};
+  NS_RETURN_IF_ERROR(Enrol(token.grant, key, certificate));
+  token.used = true;
+  token.key = key;
+  token.certificate = certificate;
+  return absl::OkStatus();
+}
+
+absl::Status Principals::ApplyRenewed(const ServerRecord::Renewed& renewed) {
+  KeyFingerprint key;
+  NS_RETURN_IF_ERROR(
+      TakeField("key fingerprint", renewed.public_key_fingerprint(), key));
+  const TokenGrant principal{
+      .reader = renewed.role() == v1::format::READER_ROLE,
+      .vault = renewed.vault(),
+      .name = renewed.name()};
+  if (FindCertificate(principal, key) == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a certificate was renewed for ", Describe(principal),
+                     ", who was not enrolled with that key, or was revoked"));
+  }
+  return Enrol(principal, key,
+               {.der = renewed.certificate_der(),
+                .not_after = absl::FromUnixNanos(renewed.not_after_unix_ns())});
+}
+
+absl::Status Principals::Enrol(const TokenGrant& principal,
+                               const KeyFingerprint& key,
+                               const IssuedCertificate& certificate) {
+  const size_t size = certificate.der.size();
+  if (size == 0 || size > kMaxCertificateBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("certificate of ", size,
+                                                   " bytes, allowed are 1 to ",
+                                                   kMaxCertificateBytes));
+  }
+  const auto enrol = [&](auto& registration) {
+    registration.enrolled = true;
+    registration.fingerprint = key;
+    registration.certificate_expires = certificate.not_after;
+  };
+  if (principal.reader) {
+    enrol(readers_.at(principal.name));
+  } else {
+    enrol(hosts_.at({principal.vault, principal.name}));
+  }
+  certificates_[principal] = certificate;
+  return absl::OkStatus();
+}
+
+const IssuedCertificate* Principals::FindCertificate(
+    const TokenGrant& principal, const KeyFingerprint& key) const {
+  const auto found = certificates_.find(principal);
+  if (found == certificates_.end() || IsRevoked(principal)) return nullptr;
+  const auto has_key = [&](const auto* registration) {
+    return registration->enrolled && registration->fingerprint == key;
+  };
+  const bool fits = principal.reader
+                        ? has_key(FindReader(principal.name))
+                        : has_key(FindHost(principal.vault, principal.name));
+  return fits ? &found->second : nullptr;
+}
+
+const TokenState* Principals::FindToken(const TokenHash& token) const {
+  const auto found = tokens_.find(token);
+  if (found == tokens_.end() || IsRevoked(found->second.grant)) return nullptr;
+  return &found->second;
+}
+
+bool Principals::IsRevoked(const TokenGrant& grant) const {
+  if (grant.reader) {
+    const ReaderRegistration* reader = FindReader(grant.name);
+    return reader == nullptr || reader->revoked;
+  }
+  const HostRegistration* host = FindHost(grant.vault, grant.name);
+  return host == nullptr || host->revoked;
+}
+
+}  // namespace nightsafe
