@@ -243,6 +243,13 @@ absl::StatusOr<ChosenSnapshot> ChooseSnapshot(const ClientOptions& client,
                ShortId(snapshot.manifest.id).c_str(),
                ShowTime(snapshot.received).c_str(),
                ShowDuration(absl::Now() - snapshot.received).c_str());
+  if (snapshot.life == SnapshotLife::kExpired) {
+    std::fprintf(stderr,
+                 "warning: it expired on %s and will be gone when its time in "
+                 "the trash is over: `nightsafe-admin trash undelete` keeps "
+                 "it\n",
+                 ShowTime(snapshot.expired_at).c_str());
+  }
   for (const std::string& warning : snapshot.warnings) {
     std::fprintf(stderr, "warning: %s\n", ShowName(warning).c_str());
   }

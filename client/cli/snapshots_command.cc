@@ -19,7 +19,14 @@ namespace {
 struct SnapshotsOptions {
   ReadingOptions reading;
   std::string filter;
+  bool trash = false;
+  bool all = false;
   bool json = false;
+
+  SnapshotLife last_life() const {
+    if (all) return SnapshotLife::kPurged;
+    return trash ? SnapshotLife::kExpired : SnapshotLife::kLive;
+  }
 };
 
 using Rows = std::vector<const Snapshot*>;
@@ -42,12 +49,27 @@ std::string NameOf(const Snapshot& snapshot) {
              : absl::StrCat(name, " ", clear.keyed_name());
 }
 
+absl::string_view LifeOf(const Snapshot& snapshot) {
+  switch (snapshot.life) {
+    case SnapshotLife::kLive:
+      return "live";
+    case SnapshotLife::kExpired:
+      return "expired";
+    case SnapshotLife::kPurged:
+      return "purged";
+  }
+  return "";
+}
+
 void PrintTable(const Rows& rows) {
   std::vector<std::vector<std::string>> table = {
       {"ID", "HOST/SET", "RECEIVED", "AGE", "ENTRIES", "SIZE", "NEW", "FLAGS"}};
   std::map<std::string, size_t> notes;
   for (const Snapshot* snapshot : rows) {
     std::vector<std::string> flags;
+    if (snapshot->life != SnapshotLife::kLive) {
+      flags.push_back(std::string(LifeOf(*snapshot)));
+    }
     for (const std::string& warning : snapshot->warnings) {
       size_t number = notes.emplace(warning, notes.size() + 1).first->second;
       flags.push_back(absl::StrCat("[", number, "]"));
@@ -82,6 +104,7 @@ void PrintJson(const Rows& rows) {
                     {"entries", EntriesOf(*snapshot)},
                     {"file_bytes", BytesOf(*snapshot)},
                     {"new_bytes", snapshot->new_bytes},
+                    {"life", LifeOf(*snapshot)},
                     {"verified", snapshot->genuine.ok()},
                     {"warnings", snapshot->warnings}});
   }
@@ -113,6 +136,7 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
     const v1::format::ManifestClear& clear = snapshot.manifest.clear;
     if (!filter.host.empty() && clear.host() != filter.host) continue;
     if (!filter.set.empty() && clear.set() != filter.set) continue;
+    if (snapshot.life > options.last_life()) continue;
     rows.push_back(&snapshot);
   }
   options.json ? PrintJson(rows) : PrintTable(rows);
@@ -134,6 +158,10 @@ void AddSnapshotsCommand(Program& program, const ClientOptions& client) {
       "With a key each is verified: its signature, and that none before it is "
       "missing");
   command->add_option("HOST[/SET]", options->filter, "only these");
+  command->add_flag("--trash", options->trash,
+                    "also those that expired and can be restored by their id");
+  command->add_flag("--all", options->all,
+                    "also those that were purged and are gone for good");
   command->add_flag("--json", options->json);
   options->reading.AddTo(command);
   program.OnRun(command, [&client, options] { return Run(client, *options); });

@@ -98,6 +98,7 @@ absl::StatusOr<ExitCode> VerifyAll(const ClientOptions& client,
   for (const Snapshot& snapshot : catalog.snapshots()) {
     const v1::format::ManifestClear& clear = snapshot.manifest.clear;
     if (!filter.set.empty() && clear.set() != filter.set) continue;
+    if (snapshot.life == SnapshotLife::kPurged) continue;
     ++snapshots;
     const std::string name =
         absl::StrCat(ShowName(clear.host()), "/", ShowName(clear.set()), "@",

@@ -119,6 +119,8 @@ Catalog Catalog::Create(std::vector<RemoteSnapshot> listed,
     snapshot.received = record.received;
     snapshot.domain_number = record.domain_number;
     snapshot.new_bytes = record.new_bytes;
+    snapshot.life = record.life;
+    snapshot.expired_at = record.expired_at;
     Open(key, snapshot);
   }
   std::sort(catalog.snapshots_.begin(), catalog.snapshots_.end(),
@@ -140,6 +142,7 @@ absl::StatusOr<std::string> Catalog::ResolveSet(
   std::set<std::string> hosts;
   std::set<std::string> sets;
   for (const Snapshot& snapshot : snapshots_) {
+    if (snapshot.life != SnapshotLife::kLive) continue;
     const v1::format::ManifestClear& clear = snapshot.manifest.clear;
     hosts.insert(clear.host());
     if (clear.host() == name.host) sets.insert(clear.set());
@@ -197,7 +200,12 @@ absl::StatusOr<const Snapshot*> Catalog::Resolve(
   if (name.choice == SnapshotName::Choice::kId) {
     NS_ASSIGN_OR_RETURN(const Snapshot* snapshot, ResolveId(name));
     NS_RETURN_IF_ERROR(Annotate(snapshot->genuine, Describe(*snapshot)));
-    return snapshot;
+    if (snapshot->life != SnapshotLife::kPurged) return snapshot;
+    return absl::NotFoundError(
+        absl::StrCat(Describe(*snapshot), " expired on ",
+                     absl::FormatTime("%Y-%m-%d", snapshot->expired_at,
+                                      absl::LocalTimeZone()),
+                     " and was purged: it is gone for good"));
   }
   NS_ASSIGN_OR_RETURN(std::string set, ResolveSet(name));
   const Snapshot* best = nullptr;
@@ -205,7 +213,9 @@ absl::StatusOr<const Snapshot*> Catalog::Resolve(
   for (const Snapshot& snapshot : snapshots_) {
     const v1::format::ManifestClear& clear = snapshot.manifest.clear;
     if (clear.host() != name.host || clear.set() != set) continue;
-    if (!snapshot.genuine.ok()) continue;
+    if (!snapshot.genuine.ok() || snapshot.life != SnapshotLife::kLive) {
+      continue;
+    }
     if (earliest == nullptr) earliest = &snapshot;
     if (name.choice == SnapshotName::Choice::kLatest ||
         snapshot.received < name.before) {

@@ -23,6 +23,8 @@ struct Snapshot {
   absl::Time received;  // by the server's clock
   uint32_t domain_number = 0;
   uint64_t new_bytes = 0;
+  SnapshotLife life = SnapshotLife::kLive;  // says the server
+  absl::Time expired_at;                    // unless it is live
   // OK: signed by a host of this vault, and opened. Without a read key
   // UNAUTHENTICATED: nothing could be checked.
   absl::Status genuine;
@@ -38,14 +40,16 @@ class Catalog {
   // not parse are counted, not kept.
   static Catalog Create(std::vector<RemoteSnapshot> listed, const ReadKey* key);
 
-  // In the order the server received them.
+  // In the order the server received them, also those that are expired or
+  // purged.
   const std::vector<Snapshot>& snapshots() const { return snapshots_; }
   size_t malformed() const { return malformed_; }
 
   // The snapshot `name` stands for. NOT_FOUND names what there is instead;
   // INVALID_ARGUMENT: the host has several sets, or the id several snapshots
   // (all listed); PERMISSION_DENIED or DATA_LOSS: it is not genuine. @latest
-  // and @DATE pass over snapshots that are not genuine.
+  // and @DATE pass over snapshots that are not genuine or not live; an id names
+  // an expired one too.
   absl::StatusOr<const Snapshot*> Resolve(const SnapshotName& name) const;
 
  private:

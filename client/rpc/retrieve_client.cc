@@ -22,6 +22,18 @@ void SetDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
 }
 
+// A kind that this program does not know is nothing to restore.
+SnapshotLife LifeOf(const v1::SnapshotRecord& record) {
+  switch (record.life()) {
+    case v1::SnapshotRecord::LIVE:
+      return SnapshotLife::kLive;
+    case v1::SnapshotRecord::EXPIRED:
+      return SnapshotLife::kExpired;
+    default:
+      return SnapshotLife::kPurged;
+  }
+}
+
 absl::StatusOr<RemoteVault> ReadVault(const v1::VaultSummary& summary) {
   RemoteVault vault;
   vault.name = summary.name();
@@ -84,10 +96,11 @@ absl::StatusOr<std::vector<RemoteSnapshot>> RetrieveClient::ListSnapshots(
   v1::ListSnapshotsReply reply;
   while (stream->Read(&reply)) {
     for (v1::SnapshotRecord& record : *reply.mutable_snapshots()) {
-      snapshots.push_back({std::move(*record.mutable_manifest()),
-                           record.sequence(),
-                           absl::FromUnixNanos(record.received_unix_ns()),
-                           record.domain_number(), record.new_bytes()});
+      snapshots.push_back(
+          {std::move(*record.mutable_manifest()), record.sequence(),
+           absl::FromUnixNanos(record.received_unix_ns()),
+           record.domain_number(), record.new_bytes(), LifeOf(record),
+           absl::FromUnixNanos(record.expired_unix_ns())});
     }
   }
   NS_RETURN_IF_ERROR(connection_.ToStatus(stream->Finish()));

@@ -14,6 +14,7 @@
 #include "client/rpc/connection.h"
 #include "client/rpc/fetch_call.h"
 #include "common/base/ids.h"
+#include "common/snapshot/life.h"
 
 namespace nightsafe {
 
@@ -29,6 +30,8 @@ struct RemoteSnapshot {
   absl::Time received;
   uint32_t domain_number = 0;
   uint64_t new_bytes = 0;
+  SnapshotLife life = SnapshotLife::kLive;
+  absl::Time expired_at;  // unless it is live
 };
 
 // Thread-safe; borrows the connection. Errors are as Connection::ToStatus says;
@@ -41,7 +44,8 @@ class RetrieveClient {
   absl::StatusOr<std::vector<RemoteVault>> ListVaults() const;
   // Serialised format.SealedKeyring; NOT_FOUND if the server keeps none.
   absl::StatusOr<std::string> GetKeyring(absl::string_view vault) const;
-  // By sequence. An empty host or set: all.
+  // By sequence, with those that are expired or purged. An empty host or set:
+  // all.
   absl::StatusOr<std::vector<RemoteSnapshot>> ListSnapshots(
       absl::string_view vault, absl::string_view host,
       absl::string_view set) const;

@@ -109,16 +109,20 @@ void ServerFamilies::CollectServer(std::vector<MetricFamily>& out) const {
 
 void ServerFamilies::CollectVaults(std::vector<MetricFamily>& out) const {
   Family snapshots = Gauge("snapshots", "Committed snapshots.");
+  Family expired =
+      Gauge("snapshots_expired", "Snapshots that can be brought back.");
   Family bytes = Gauge("vault_pack_bytes", "Bytes of packs.");
   Family objects = Gauge("vault_stored_objects", "Objects in packs.");
   for (Vault* vault : data_.Vaults()) {
     const VaultFigures figures = vault->figures();
     const Labels labels = {{"vault", vault->registration().name}};
     snapshots.Add(static_cast<double>(figures.snapshots), labels);
+    expired.Add(static_cast<double>(figures.expired_snapshots), labels);
     bytes.Add(static_cast<double>(figures.stored_bytes), labels);
     objects.Add(static_cast<double>(figures.stored_objects), labels);
   }
   snapshots.To(out);
+  expired.To(out);
   bytes.To(out);
   objects.To(out);
 }
@@ -133,6 +137,10 @@ void ServerFamilies::CollectHealth(std::vector<MetricFamily>& out) const {
       Gauge("quarantined_copies", "Stored copies that are never used again.");
   Family healed =
       Counter("findings_healed_total", "Findings that were closed, ever.");
+  Family forged =
+      Gauge("vault_forged_records",
+            "Journal records that no order or policy allows; they change "
+            "nothing, and somebody wrote them.");
   Family hit = Gauge("snapshots_hit",
                      "Snapshots that lack something, as far as scrub or status "
                      "found out.");
@@ -153,11 +161,13 @@ void ServerFamilies::CollectHealth(std::vector<MetricFamily>& out) const {
     add(findings, "verdict", "unreadable", health.unreadable);
     quarantined.Add(static_cast<double>(health.quarantined_copies), labels);
     healed.Add(static_cast<double>(health.healed), labels);
+    forged.Add(static_cast<double>(health.forged_records), labels);
     if (health.hit_snapshots.has_value()) {
       hit.Add(static_cast<double>(*health.hit_snapshots), labels);
     }
   }
-  for (Family* family : {&packs, &findings, &quarantined, &healed, &hit}) {
+  for (Family* family :
+       {&packs, &findings, &quarantined, &healed, &forged, &hit}) {
     family->To(out);
   }
 }

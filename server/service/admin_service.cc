@@ -170,7 +170,7 @@ grpc::Status AdminService::ListSnapshots(
   if (!vault.ok()) return ToGrpc(vault.status());
   v1::AdminListSnapshotsReply reply;
   for (const SnapshotInfo& snapshot :
-       (*vault)->Snapshots({request->host(), request->set()})) {
+       (*vault)->Snapshots({.host = request->host(), .set = request->set()})) {
     *reply.add_snapshots() = ToAdminSnapshot(snapshot);
     if (reply.snapshots_size() < kRecordsPerReply) continue;
     if (!writer->Write(reply)) return ToGrpc(CallerGone());

@@ -71,6 +71,11 @@ v1::SnapshotRecord ToRecord(const SnapshotInfo& snapshot) {
   record.set_received_unix_ns(absl::ToUnixNanos(snapshot.received));
   record.set_domain_number(snapshot.domain_number);
   record.set_new_bytes(snapshot.new_bytes);
+  if (snapshot.life == SnapshotLife::kLive) return record;
+  record.set_life(snapshot.life == SnapshotLife::kExpired
+                      ? v1::SnapshotRecord::EXPIRED
+                      : v1::SnapshotRecord::PURGED);
+  record.set_expired_unix_ns(absl::ToUnixNanos(snapshot.expired_at));
   return record;
 }
 

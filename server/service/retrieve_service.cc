@@ -101,7 +101,9 @@ grpc::Status RetrieveService::ListSnapshots(
   v1::ListSnapshotsReply reply;
   size_t size = 0;
   for (const SnapshotInfo& snapshot :
-       (*vault)->Snapshots({request->host(), request->set()})) {
+       (*vault)->Snapshots({.host = request->host(),
+       .set = request->set(),
+       .life = SnapshotLife::kPurged})) {
     *reply.add_snapshots() = ToRecord(snapshot);
     size += snapshot.manifest.size();
     if (size < kReplyBytes) continue;

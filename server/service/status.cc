@@ -102,7 +102,21 @@ class Maker {
     }
   }
 
+  void AttendToForged(const VaultHealth& health, const std::string& vault) {
+    if (health.forged_records == 0) return;
+    const ForgedRecord& last = health.forged.back();
+    Attend(absl::StrCat(
+        "vault ", vault, ": ", Count(health.forged_records, "record"),
+        " of its journal that no order or policy allows; nothing was done, but "
+        "somebody wrote into the journal (record ",
+        last.number, " of ",
+        absl::FormatTime(absl::RFC3339_sec, last.time, absl::UTCTimeZone()),
+        ": ", last.reason,
+        "): look for an intruder on the server before the next collection"));
+  }
+
   void AddHealth(const VaultHealth& health, v1::VaultStatus& status) {
+    AttendToForged(health, status.name());
     status.set_open_packs(health.open_packs);
     status.set_finished_packs(health.finished_packs);
     status.set_dead_packs(health.dead_packs);

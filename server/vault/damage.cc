@@ -268,6 +268,7 @@ absl::StatusOr<Damage> DamageFinder::Walk(
     }
     if (!any) return;
     for (const SnapshotInfo& info : state.snapshots()) {
+      if (info.life == SnapshotLife::kPurged) continue;
       const auto manifest = ParseManifest(AsBytes(info.manifest));
       if (!manifest.ok()) continue;  // such a commit record is refused
       roots.push_back({.snapshot = {.id = info.id,

@@ -226,7 +226,7 @@ class Recovery {
       NS_RETURN_IF_ERROR(Lose(pack, nullptr, {}, "is missing"));
     }
     for (const auto& [pack, state] : states) {
-      if (state.synced_length == 0) continue;
+      if (state.synced_length == 0 || state.removed) continue;
       const std::string path = paths_.SealedPack(pack);
       absl::StatusOr<FileInfo> info = fs_.Stat(path);
       if (info.ok() && info->size_bytes >= state.synced_length) continue;

@@ -20,6 +20,7 @@ std::string NameSnapshots(const VaultState& state, uint64_t first_sequence,
   size_t more = 0;
   for (const SnapshotInfo& info : state.snapshots()) {
     if (info.sequence < first_sequence) continue;
+    if (info.life == SnapshotLife::kPurged) continue;
     if (!domains.empty() && !domains.contains(info.domain_number)) continue;
     if (names.size() == kMaxNamedSnapshots) {
       ++more;

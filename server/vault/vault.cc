@@ -101,6 +101,7 @@ std::vector<SnapshotInfo> Vault::Snapshots(const SnapshotFilter& filter) const {
     for (const SnapshotInfo& info : state.snapshots()) {
       if (!filter.host.empty() && info.host != filter.host) continue;
       if (!filter.set.empty() && info.set != filter.set) continue;
+      if (info.life > filter.life) continue;
       found.push_back(info);
     }
   });
@@ -112,9 +113,11 @@ std::vector<SetSummary> Vault::Sets() const {
   journal_->Read([&](const VaultState& state) {
     for (const SnapshotInfo& info : state.snapshots()) {
       SetSummary& summary = sets[{info.host, info.set}];
-      ++summary.snapshots;
       // Times rise with the sequence.
       summary.last_received = info.received;
+      summary.expired += info.life == SnapshotLife::kExpired;
+      if (info.life != SnapshotLife::kLive) continue;
+      ++summary.snapshots;
       summary.forked |= info.forked;
       summary.restarted |= info.restarted;
     }
@@ -285,10 +288,13 @@ VaultFigures Vault::figures() const {
   figures.stored_bytes = bytes;
   figures.open_sessions = open_sessions_.load();
   journal_->Read([&](const VaultState& state) {
-    figures.snapshots = state.snapshots().size();
+    for (const SnapshotInfo& info : state.snapshots()) {
+      figures.snapshots += info.life == SnapshotLife::kLive;
+      figures.expired_snapshots += info.life == SnapshotLife::kExpired;
+    }
     figures.generation = state.generation();
     for (const auto& [pack, pack_state] : state.packs()) {
-      if (!pack_state.sealed) continue;
+      if (!pack_state.sealed || pack_state.removed) continue;
       figures.stored_objects += pack_state.objects;
       figures.stored_bytes += pack_state.synced_length;
     }
@@ -301,6 +307,7 @@ VaultHealth Vault::health() const {
   health.open_packs = store_->UnsealedPacks().size();
   journal_->Read([&](const VaultState& state) {
     for (const auto& [pack, pack_state] : state.packs()) {
+      if (pack_state.removed) continue;
       health.dead_packs += pack_state.dead;
       health.finished_packs += pack_state.sealed && !pack_state.lost;
       if (!pack_state.lost) continue;
@@ -316,6 +323,8 @@ VaultHealth Vault::health() const {
     health.healed = state.healed();
     health.last_scrub = state.last_scrub();
     health.created = absl::FromUnixNanos(state.created_ns());
+    health.forged_records = state.retention().forged_records();
+    health.forged = state.retention().forged();
   });
   std::sort(health.lost_packs.begin(), health.lost_packs.end(),
             [](const auto& a, const auto& b) {

@@ -38,6 +38,8 @@ namespace nightsafe {
 struct SnapshotFilter {
   std::string host;  // empty: all
   std::string set;   // empty: all
+  // The last that is let through: live ones only, those in the trash too, all.
+  SnapshotLife life = SnapshotLife::kLive;
 };
 
 // Answer to one id of a fetch, in the order the server found best.
@@ -50,7 +52,8 @@ struct FetchedObject {
 };
 
 struct VaultFigures {
-  uint64_t snapshots = 0;
+  uint64_t snapshots = 0;  // live ones
+  uint64_t expired_snapshots = 0;
   uint64_t stored_bytes = 0;  // packs, with what belongs to no object
   uint64_t stored_objects = 0;
   uint64_t open_sessions = 0;
@@ -76,6 +79,8 @@ struct VaultHealth {
   std::optional<uint64_t> hit_snapshots;
   std::optional<LastScrub> last_scrub;
   absl::Time created;
+  uint64_t forged_records = 0;
+  std::vector<ForgedRecord> forged;  // the first of them
 };
 
 // Thread-safe.
@@ -112,7 +117,7 @@ class Vault {
   // By sequence.
   std::vector<SnapshotInfo> Snapshots(const SnapshotFilter& filter) const;
 
-  // Of every set with a snapshot, by host and set. Copies no manifest.
+  // Of every set that ever had a snapshot, by host and set. Copies no manifest.
   std::vector<SetSummary> Sets() const;
 
   // Reads and verifies each object; calls `take` once for each id. Stops with

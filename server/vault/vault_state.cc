@@ -22,10 +22,17 @@ bool HasOpenCopy(const std::vector<QuarantinedCopy>& copies) {
 
 absl::Status VaultState::Apply(const VaultRecord& record) {
   ++records_;
+  const bool goes_back = record.time_unix_ns() < last_time_ns_;
   last_time_ns_ = std::max(last_time_ns_, record.time_unix_ns());
+  retention_.Advance(absl::FromUnixNanos(last_time_ns_));
   switch (record.change_case()) {
     case VaultRecord::kInit:
+      if (records_ != 1) {
+        retention_.Report(records_, "a second record that makes the vault");
+        return absl::OkStatus();
+      }
       init_ = record.init();
+      retention_.Begin(record.init());
       created_ns_ = record.time_unix_ns();
       return absl::OkStatus();
     case VaultRecord::kKeyring:
@@ -60,8 +67,14 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
     case VaultRecord::kOrdered:
     case VaultRecord::kTombstoned:
     case VaultRecord::kPurged:
+      ApplyRetention(record, goes_back);
+      return absl::OkStatus();
     case VaultRecord::kPackRemoved:
+      return ApplyPackRemoved(record.pack_removed(), record.time_unix_ns());
     case VaultRecord::kCollected:
+      last_collection_ = {.figures = record.collected(),
+                          .finished_ns = record.time_unix_ns()};
+      return absl::OkStatus();
     case VaultRecord::CHANGE_NOT_SET:
       break;
   }
@@ -70,11 +83,24 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
       "written by a newer version");
 }
 
+void VaultState::ApplyRetention(const VaultRecord& record, bool goes_back) {
+  if (goes_back) {
+    retention_.Report(records_, "its time is before that of the record before");
+  } else if (record.has_ordered()) {
+    retention_.ApplyOrdered(record.ordered().order(), records_);
+  } else if (record.has_tombstoned()) {
+    retention_.ApplyTombstoned(record.tombstoned(), records_);
+  } else {
+    retention_.ApplyPurged(record.purged(), records_);
+  }
+}
+
 absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
-  if (commit.sequence() != snapshots_.size() + 1) {
-    return absl::DataLossError(
-        absl::StrCat("commit ", commit.sequence(), " where commit ",
-                     snapshots_.size() + 1, " was expected"));
+  const size_t place = snapshots().size();
+  if (commit.sequence() != place + 1) {
+    return absl::DataLossError(absl::StrCat("commit ", commit.sequence(),
+                                            " where commit ", place + 1,
+                                            " was expected"));
   }
   NS_ASSIGN_OR_RETURN(Manifest manifest,
                       ParseManifest(AsBytes(commit.manifest())));
@@ -93,20 +119,24 @@ absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
                     .writer = commit.writer(),
                     .new_bytes = commit.new_bytes(),
                     .new_objects = commit.new_objects(),
+                    .previous_bytes = commit.previous_bytes(),
+                    .kept_bytes = commit.kept_bytes(),
+                    .reached_bytes = commit.reached_bytes(),
                     .manifest = commit.manifest()};
   const ManifestClear& clear = manifest.clear;
   ApplyChain(clear, info);
   const SetName set(info.host, info.set);
   keyed_.try_emplace(set, !clear.keyed_name().empty());
   if (!clear.keyed_name().empty()) {
-    keyed_snapshots_[set].try_emplace(
+    // A name whose snapshot expired can be given again.
+    keyed_snapshots_[set].insert_or_assign(
         clear.keyed_name(),
         KeyedSnapshot{.snapshot = manifest.id,
                       .content_id = clear.content_id(),
                       .domain_epoch = clear.certificate().domain_epoch()});
   }
-  sessions_[{info.host, session}] = snapshots_.size();
-  snapshots_.push_back(std::move(info));
+  sessions_[{info.host, session}] = place;
+  retention_.Add(std::move(info), !clear.keyed_name().empty());
   return absl::OkStatus();
 }
 
@@ -147,6 +177,18 @@ absl::Status VaultState::ApplyPackEnded(const VaultRecord::PackEnded& ended,
   pack->synced_length = ended.length();
   pack->ended_reason = ended.reason();
   pack->ended_ns = time_ns;
+  return absl::OkStatus();
+}
+
+absl::Status VaultState::ApplyPackRemoved(
+    const VaultRecord::PackRemoved& removed, int64_t time_ns) {
+  NS_ASSIGN_OR_RETURN(PackId id, PackId::FromBytes(AsBytes(removed.pack())));
+  const auto pack = packs_.find(id);
+  if (pack == packs_.end()) {
+    return absl::DataLossError("a pack is removed that never was");
+  }
+  pack->second.removed = true;
+  pack->second.ended_ns = time_ns;
   return absl::OkStatus();
 }
 
@@ -195,14 +237,14 @@ absl::Status VaultState::ApplyHealed(const VaultRecord::Quarantine& what) {
 absl::StatusOr<PackState*> VaultState::PackOf(const std::string& id) {
   NS_ASSIGN_OR_RETURN(PackId pack, PackId::FromBytes(AsBytes(id)));
   auto [it, added] = packs_.try_emplace(pack);
-  if (added) it->second.first_sequence = snapshots_.size() + 1;
+  if (added) it->second.first_sequence = snapshots().size() + 1;
   return &it->second;
 }
 
 const SnapshotInfo* VaultState::FindSession(const std::string& host,
                                             const SessionId& session) const {
   const auto it = sessions_.find({host, session});
-  return it == sessions_.end() ? nullptr : &snapshots_[it->second];
+  return it == sessions_.end() ? nullptr : &snapshots()[it->second];
 }
 
 std::optional<bool> VaultState::IsKeyed(const std::string& host,
@@ -218,7 +260,10 @@ const KeyedSnapshot* VaultState::FindKeyed(const std::string& host,
   const auto names = keyed_snapshots_.find(SetName(host, set));
   if (names == keyed_snapshots_.end()) return nullptr;
   const auto it = names->second.find(name);
-  return it == names->second.end() ? nullptr : &it->second;
+  if (it == names->second.end()) return nullptr;
+  const SnapshotInfo* info = retention_.Find(it->second.snapshot);
+  const bool live = info != nullptr && info->life == SnapshotLife::kLive;
+  return live ? &it->second : nullptr;
 }
 
 bool VaultState::IsQuarantined(uint32_t domain_number, const ObjectId& id,

@@ -1,5 +1,6 @@
 // What a vault's journal says, replayed into memory: snapshots, chains, keyed
-// names, packs, quarantine, generation. No I/O.
+// names, packs, quarantine, generation, and what became of each snapshot. No
+// I/O.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "common/crypto/blake3.h"
 #include "nightsafe/v1/format/journal.pb.h"
 #include "nightsafe/v1/format/manifest.pb.h"
+#include "server/vault/retention_state.h"
 #include "server/vault/snapshot_info.h"
 
 namespace nightsafe {
@@ -28,10 +30,12 @@ struct PackState {
   uint32_t objects = 0;  // sealed
   Hash32 toc_hash{};     // sealed
   uint64_t seal_order = 0;
-  bool dead = false;         // ended at synced_length
-  bool lost = false;         // missing, or shorter than synced_length
+  bool dead = false;  // ended at synced_length
+  bool lost = false;  // missing, or shorter than synced_length
+  // Nothing needs it any more: the sweeper may have taken it away.
+  bool removed = false;
   std::string ended_reason;  // dead or lost
-  int64_t ended_ns = 0;
+  int64_t ended_ns = 0;      // dead, lost or removed
   // Of the first commit after which the journal names it: what earlier
   // snapshots hold does not lie in this pack.
   uint64_t first_sequence = 0;
@@ -62,6 +66,11 @@ struct KeyedSnapshot {
   uint32_t domain_epoch = 0;
 };
 
+struct LastCollection {
+  v1::format::VaultRecord::Collected figures;
+  int64_t finished_ns = 0;
+};
+
 struct LastScrub {
   v1::format::VaultRecord::Scrubbed figures;
   int64_t finished_ns = 0;
@@ -70,20 +79,24 @@ struct LastScrub {
 // Thread-compatible.
 class VaultState {
  public:
-  // DATA_LOSS: the record makes no sense after those before it.
+  // DATA_LOSS: the record makes no sense after those before it. One that is not
+  // allowed (RetentionState) is OK and changes nothing.
   absl::Status Apply(const v1::format::VaultRecord& record);
 
   const v1::format::VaultRecord::VaultInit& init() const { return init_; }
   const std::string& sealed_keyring() const { return sealed_keyring_; }
-  // By sequence, from 1.
-  const std::vector<SnapshotInfo>& snapshots() const { return snapshots_; }
+  // By sequence, from 1; with those that are expired or purged.
+  const std::vector<SnapshotInfo>& snapshots() const {
+    return retention_.snapshots();
+  }
+  const RetentionState& retention() const { return retention_; }
   // Null if that session of that host made no commit.
   const SnapshotInfo* FindSession(const std::string& host,
                                   const SessionId& session) const;
   // Whether the set is keyed; nothing before its first commit.
   std::optional<bool> IsKeyed(const std::string& host,
                               const std::string& set) const;
-  // Null if no snapshot has that name.
+  // Null if no live snapshot has that name.
   const KeyedSnapshot* FindKeyed(const std::string& host,
                                  const std::string& set,
                                  const std::string& name) const;
@@ -99,6 +112,9 @@ class VaultState {
   uint64_t healed() const { return healed_; }
   // Of the last whole one; the record's time is when it ended.
   const std::optional<LastScrub>& last_scrub() const { return last_scrub_; }
+  const std::optional<LastCollection>& last_collection() const {
+    return last_collection_;
+  }
   int64_t created_ns() const { return created_ns_; }
   uint64_t generation() const { return generation_; }
   int64_t last_time_ns() const { return last_time_ns_; }
@@ -119,12 +135,15 @@ class VaultState {
   absl::Status ApplyQuarantined(const v1::format::VaultRecord::Quarantine& what,
                                 int64_t time_ns);
   absl::Status ApplyHealed(const v1::format::VaultRecord::Quarantine& what);
+  void ApplyRetention(const v1::format::VaultRecord& record, bool goes_back);
+  absl::Status ApplyPackRemoved(
+      const v1::format::VaultRecord::PackRemoved& removed, int64_t time_ns);
   void ApplyChain(const v1::format::ManifestClear& clear, SnapshotInfo& info);
   absl::StatusOr<PackState*> PackOf(const std::string& id);
 
   v1::format::VaultRecord::VaultInit init_;
   std::string sealed_keyring_;
-  std::vector<SnapshotInfo> snapshots_;
+  RetentionState retention_;
   absl::flat_hash_map<std::pair<std::string, SessionId>, size_t> sessions_;
   std::map<std::tuple<std::string, std::string, uint32_t>, Chain> chains_;
   absl::flat_hash_map<SetName, bool> keyed_;
@@ -135,6 +154,7 @@ class VaultState {
   uint64_t open_findings_ = 0;
   uint64_t healed_ = 0;
   std::optional<LastScrub> last_scrub_;
+  std::optional<LastCollection> last_collection_;
   int64_t created_ns_ = 0;
   uint64_t packs_sealed_ = 0;
   uint64_t generation_ = 1;
