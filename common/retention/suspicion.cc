@@ -22,6 +22,8 @@ constexpr size_t kEnoughDays = 3;
 
 // A distribution upgrade keeps more than this of a machine, and stores less.
 constexpr double kLeastKept = 0.3;
+// Sets that now and then keep less than this are not judged by what they keep.
+constexpr double kLeastUsual = 0.1;
 constexpr double kLeastReached = 0.4;
 constexpr double kMostNew = 0.7;
 // A set changes as much as half of what it ever did without notice.
@@ -72,11 +74,13 @@ Observation SetObserver::Observe(const Measures& snapshot, bool keyed) {
   Observation result;
   result.extra = Count(snapshot.received);
   if (keyed) return result;
-  result.suspicion = Judge(snapshot);
+  result.suspicion = JudgePace();
+  const bool flood = result.suspicious();
+  if (!flood) result.suspicion = Judge(snapshot);
   if (pending_.empty() && !result.suspicious()) {
     Learn(snapshot);
   } else {
-    pending_.push_back({snapshot, result.suspicion});
+    pending_.push_back({snapshot, result.suspicion, flood});
   }
   return result;
 }
@@ -127,22 +131,25 @@ int64_t SetObserver::Usual(int64_t Day::*value) const {
   return sorted.back().*value;
 }
 
+std::string SetObserver::JudgePace() const {
+  if (days_.size() < kEnoughDays) return "";
+  const int64_t usual = Usual(&Day::snapshots);
+  if (today_ <= std::max(kMostPerDay, kPerDayOfUsual * usual)) return "";
+  return absl::StrCat("it is number ", today_, " of its day, when there are ",
+                      usual, " as a rule");
+}
+
 std::string SetObserver::Judge(const Measures& snapshot) const {
-  if (days_.size() >= kEnoughDays) {
-    const int64_t usual = Usual(&Day::snapshots);
-    if (today_ > std::max(kMostPerDay, kPerDayOfUsual * usual)) {
-      return absl::StrCat("it is number ", today_,
-                          " of its day, when there are ", usual, " as a rule");
-    }
-  }
   if (snapshot.previous_bytes >= kLeastJudged &&
       kept_share_.size() >= kEnough) {
-    const double usual = Quantile(kept_share_, 0.1);
+    // The least there was: sets like dumps have nights of every kind.
+    const double usual = Quantile(kept_share_, 0);
     const double share = ShareKept(snapshot);
-    if (share < std::min(kLeastKept, kKeptOfUsual * usual)) {
+    if (usual >= kLeastUsual &&
+        share < std::min(kLeastKept, kKeptOfUsual * usual)) {
       return absl::StrFormat(
-          "it keeps %.0f %% of what the one before it held, when %.0f %% are "
-          "the rule",
+          "it keeps %.0f %% of what the one before it held, when at least "
+          "%.0f %% are the rule",
           100 * share, 100 * usual);
     }
   }
@@ -181,6 +188,10 @@ void SetObserver::Release(uint64_t sequence) {
   uint64_t accepted_bytes = 0;
   while (!pending_.empty() && pending_.front().measures.sequence <= sequence) {
     accepted_bytes = pending_.front().measures.reached_bytes;
+    if (pending_.front().flood) {
+      days_.clear();
+      remembered_days_ = 0;
+    }
     Learn(pending_.front().measures);
     pending_.pop_front();
   }

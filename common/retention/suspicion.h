@@ -55,6 +55,7 @@ class SetObserver {
   struct Pending {
     Measures measures;
     std::string suspicion;  // empty: it only comes after one
+    bool flood = false;     // suspicious for how many there were that day
   };
 
   struct Day {
@@ -66,6 +67,7 @@ class SetObserver {
   void RememberDay(const Day& day);
   // The value that was usual over the time these days stand for.
   int64_t Usual(int64_t Day::*value) const;
+  std::string JudgePace() const;
   std::string Judge(const Measures& snapshot) const;
   void Learn(const Measures& snapshot);
 

@@ -27,15 +27,16 @@ TEST_F(SuspicionTest, OrdinaryNightsAreNot) {
 }
 
 TEST_F(SuspicionTest, EverythingEncrypted) {
-  EXPECT_EQ(story_
-                .Commit({.received = NextNight(),
-                         .new_bytes = 1000 * kMiB,
-                         .previous_bytes = 1024 * kMiB,
-                         .kept_bytes = 20 * kMiB,
-                         .reached_bytes = 1020 * kMiB})
-                .suspicion,
-            "it keeps 2 % of what the one before it held, when 98 % are the "
-            "rule");
+  EXPECT_EQ(
+      story_
+          .Commit({.received = NextNight(),
+                   .new_bytes = 1000 * kMiB,
+                   .previous_bytes = 1024 * kMiB,
+                   .kept_bytes = 20 * kMiB,
+                   .reached_bytes = 1020 * kMiB})
+          .suspicion,
+      "it keeps 2 % of what the one before it held, when at least 98 % are the "
+      "rule");
 }
 
 TEST_F(SuspicionTest, EverythingGone) {
@@ -81,6 +82,18 @@ TEST_F(SuspicionTest, Flood) {
   }
   EXPECT_EQ(story_.Ordinary(night + absl::Minutes(12)).suspicion,
             "it is number 13 of its day, when there are 1 as a rule");
+}
+
+TEST_F(SuspicionTest, ReleasedPaceIsTheNewOne) {
+  int suspicious = 0;
+  for (int day = 0; day < 10; ++day) {
+    const absl::Time night = NextNight();
+    for (int i = 0; i < 20; ++i) {
+      suspicious += story_.Ordinary(night + absl::Hours(i)).suspicious();
+    }
+    story_.Release(story_.sequence());
+  }
+  EXPECT_EQ(suspicious, 8);
 }
 
 TEST_F(SuspicionTest, ADumpWithoutAnyShareHasThatForARule) {
