@@ -31,10 +31,12 @@ std::string What(const v1::ScrubFinding& finding) {
                             : absl::StrCat(" in pack ", finding.pack(), " at ",
                                            finding.offset()));
   }
-  return absl::StrCat("pack ", finding.pack(),
-                      finding.objects() == 0
-                          ? ""
-                          : absl::StrCat(", ", finding.objects(), " objects"));
+  return absl::StrCat(
+      "pack ", finding.pack(),
+      finding.offset() == 0 ? "" : absl::StrCat(" at ", finding.offset()),
+      finding.objects() == 0
+          ? ""
+          : absl::StrCat(", ", finding.objects(), " objects"));
 }
 
 std::string Snapshots(const v1::ScrubFinding& finding) {

@@ -187,6 +187,16 @@ std::optional<PackEntry> DecodeRecordHeader(const PackMarker& marker,
   return entry;
 }
 
+// The checksum covers the marker.
+bool IsRecordHeaderOf(const PackEntry& entry, ByteView bytes) {
+  if (bytes.size() < kPackRecordHeaderBytes) return false;
+  const auto found = DecodeRecordHeader(PackMarker::FromValidBytes(bytes),
+                                        entry.record(), bytes);
+  return found.has_value() && found->id == entry.id &&
+         found->length == entry.length && found->kind == entry.kind &&
+         found->domain_number == entry.domain_number;
+}
+
 std::string EncodeToc(const Toc& toc) {
   std::string out;
   out.reserve(kTocHeaderBytes + toc.entries.size() * kTocEntryBytes +

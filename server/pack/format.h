@@ -56,6 +56,7 @@ struct PackEntry {
   uint32_t domain_number = 0;
   uint32_t writer = 0;
 
+  uint64_t record() const { return offset - kPackRecordHeaderBytes; }
   uint64_t end() const { return offset + length; }
   friend bool operator==(const PackEntry&, const PackEntry&) = default;
 };
@@ -72,6 +73,10 @@ void EncodeRecordHeader(const PackMarker& marker, const PackEntry& entry,
 std::optional<PackEntry> DecodeRecordHeader(const PackMarker& marker,
                                             uint64_t record_offset,
                                             ByteView bytes);
+
+// Whether `bytes` are the header of that object's record, in a pack of whatever
+// marker; the writer is not compared.
+bool IsRecordHeaderOf(const PackEntry& entry, ByteView bytes);
 
 // The table of contents of a finished pack.
 struct Toc {

@@ -1,6 +1,8 @@
 #include "server/vault/index_comparison.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "absl/hash/hash.h"
 #include "common/base/status.h"
@@ -61,22 +63,29 @@ absl::StatusOr<std::vector<IndexEntry>> IndexComparison::Suspects(
   return suspects;
 }
 
-absl::StatusOr<std::vector<PackEntry>> IndexedEntries(const ObjectIndex& index,
-                                                      const VaultId& vault,
-                                                      const PackId& pack) {
-  std::vector<PackEntry> entries;
+absl::Status AddIndexedEntries(const ObjectIndex& index, const VaultId& vault,
+                               const PackId& pack,
+                               std::vector<PackEntry>& entries) {
+  const auto by_offset = [](const PackEntry& a, const PackEntry& b) {
+    return a.offset < b.offset;
+  };
+  std::vector<PackEntry> indexed;
   NS_RETURN_IF_ERROR(index.ForEach(vault, [&](const IndexEntry& entry) {
     if (entry.location.pack != pack) return absl::OkStatus();
-    entries.push_back({.id = entry.id,
+    indexed.push_back({.id = entry.id,
                        .offset = entry.location.offset,
                        .length = entry.location.length,
                        .kind = entry.location.kind,
                        .domain_number = entry.domain_number});
     return absl::OkStatus();
   }));
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return a.offset < b.offset; });
-  return entries;
+  std::sort(indexed.begin(), indexed.end(), by_offset);
+  std::vector<PackEntry> all;
+  all.reserve(std::max(entries.size(), indexed.size()));
+  std::set_union(entries.begin(), entries.end(), indexed.begin(), indexed.end(),
+                 std::back_inserter(all), by_offset);
+  entries = std::move(all);
+  return absl::OkStatus();
 }
 
 }  // namespace nightsafe

@@ -16,10 +16,11 @@
 
 namespace nightsafe {
 
-// What the index says of a pack that cannot speak for itself, by offset.
-absl::StatusOr<std::vector<PackEntry>> IndexedEntries(const ObjectIndex& index,
-                                                      const VaultId& vault,
-                                                      const PackId& pack);
+// What the index says of a pack that cannot speak for itself is added to
+// `entries`, which are by offset.
+absl::Status AddIndexedEntries(const ObjectIndex& index, const VaultId& vault,
+                               const PackId& pack,
+                               std::vector<PackEntry>& entries);
 
 // Of one vault. Thread-compatible; memory by packs, not by objects.
 class IndexComparison {

@@ -69,4 +69,12 @@ absl::StatusOr<HeaderState> LookAtHeader(const PackReader& reader,
   return state;
 }
 
+absl::Status LookAtRecord(const File& file, const PackEntry& entry) {
+  file.DropCache();
+  NS_ASSIGN_OR_RETURN(std::string bytes, ReadExactly(file, entry.record(),
+                                                     kPackRecordHeaderBytes));
+  if (IsRecordHeaderOf(entry, AsBytes(bytes))) return absl::OkStatus();
+  return absl::DataLossError("the header of an object's record is damaged");
+}
+
 }  // namespace nightsafe

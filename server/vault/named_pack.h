@@ -33,4 +33,8 @@ absl::StatusOr<HeaderState> LookAtHeader(const PackReader& reader,
                                          const VaultId& vault,
                                          const PackId& pack);
 
+// The header of an object's record, past the cache. DATA_LOSS: it is not as it
+// should be; other errors: it cannot be read now.
+absl::Status LookAtRecord(const File& file, const PackEntry& entry);
+
 }  // namespace nightsafe

@@ -109,12 +109,10 @@ class Scrub {
       NoteTable(pack, state, sealed.status());
       absl::StatusOr<PackContents> contents = LoadContents(
           what_.fs, what_.paths, what_.vault, pack, PackPlace::kSealed, &state);
-      if (contents.ok()) {
-        entries = std::move(contents->entries);
-      } else {
-        NS_ASSIGN_OR_RETURN(entries,
-                            IndexedEntries(what_.index, what_.vault, pack));
-      }
+      // A damaged header hides its object from the scan.
+      if (contents.ok()) entries = std::move(contents->entries);
+      NS_RETURN_IF_ERROR(
+          AddIndexedEntries(what_.index, what_.vault, pack, entries));
     }
     sealed_seen_.insert(pack);
     return ScrubPack(pack, entries, state.synced_length, done);
@@ -124,13 +122,10 @@ class Scrub {
   void NoteTable(const PackId& pack, const PackState& state,
                  const absl::Status& status) {
     if (state.lost || absl::IsUnavailable(status)) return;
-    AddProblem({.pack = PackFileName(pack),
-                .objects = 0,
-                .verdict = Verdict::kFraming,
-                .detail = absl::StrCat(
-                    "its table of contents: ",
-                    status.ok() ? "not the one that the journal names"
-                                : status.message())});
+    AddFraming(pack, 0,
+               absl::StrCat("its table of contents: ",
+                            status.ok() ? "not the one that the journal names"
+                                        : status.message()));
   }
 
   absl::Status ScrubPack(const PackId& pack,
@@ -202,18 +197,15 @@ class Scrub {
                             "they swapped?");
     }
     if (state.ok() && *state == HeaderState::kDamaged) {
-      AddProblem({.pack = PackFileName(pack),
-                  .objects = 0,
-                  .verdict = Verdict::kFraming,
-                  .detail = "its header is damaged"});
+      AddFraming(pack, 0, "its header is damaged");
     }
     return absl::OkStatus();
   }
 
-  // Neighbouring objects, read at once.
+  // Neighbouring objects, read at once with the headers of their records.
   absl::Status ScrubRun(const File& file, const PackId& pack,
                         std::span<const PackEntry> run) {
-    const uint64_t begin = run.front().offset;
+    const uint64_t begin = run.front().record();
     buffer_.resize(static_cast<size_t>(run.back().end() - begin));
     const absl::StatusOr<size_t> got =
         file.ReadAt(begin, AsMutableBytes(buffer_));
@@ -227,6 +219,12 @@ class Scrub {
       if (!fine || IsQuarantined(copy)) {
         LookAgain(copy);
         NS_RETURN_IF_ERROR(Breathe());
+      }
+      const size_t record = static_cast<size_t>(entry.record() - begin);
+      if (at <= valid &&
+          !IsRecordHeaderOf(entry, AsBytes(buffer_).subspan(record))) {
+        const absl::Status status = LookAtRecord(file, entry);
+        if (!status.ok()) AddFraming(pack, entry.record(), status.message());
       }
       cursor_.set_objects(cursor_.objects() + 1);
       cursor_.set_bytes(cursor_.bytes() + entry.length);
@@ -316,6 +314,15 @@ class Scrub {
                 .pack = PackFileName(copy.location.pack),
                 .offset = copy.location.offset,
                 .verdict = verdict,
+                .detail = std::string(detail)});
+  }
+
+  void AddFraming(const PackId& pack, uint64_t offset,
+                  absl::string_view detail) {
+    AddProblem({.pack = PackFileName(pack),
+                .offset = offset,
+                .objects = 0,
+                .verdict = Verdict::kFraming,
                 .detail = std::string(detail)});
   }
 

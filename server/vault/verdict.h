@@ -13,8 +13,8 @@ enum class Verdict {
   kMissing,     // its pack is gone; quarantined
   kUnreadable,  // cannot be read now, which says nothing about the object
   kUnindexed,   // fine, but the object index does not know it
-  // A pack's header or table of contents is damaged; every object of the pack
-  // is still proved by its id.
+  // A header of a pack or of a record, or a table of contents, is damaged;
+  // every object is still proved by its id.
   kFraming,
 };
 // Of an error that a read ended with.

@@ -207,17 +207,20 @@ TEST_F(ScrubTest, DamagedHeaderOrTableCostsNothing) {
   Stop();
   Start();
   const std::string pack = SealedOfClass('\1')[0];
-  FlipBit(pack, 40);
-  ScrubResult result = Scrub();
-  ASSERT_EQ(result.problems.size(), 1u);
-  EXPECT_EQ(result.problems[0].verdict, Verdict::kFraming);
-  FlipBit(pack, 40);
-  std::string table = pack;
-  table.replace(table.size() - 4, 4, "toc");
-  FlipBit(table, 100);
-  result = Scrub();
-  ASSERT_EQ(result.problems.size(), 1u);
-  EXPECT_EQ(result.problems[0].verdict, Verdict::kFraming);
+  const std::string table = pack.substr(0, pack.size() - 4) + "toc";
+  // Header, table, and of the first record marker, writer and checksum.
+  for (const auto& [path, at] : std::vector<std::pair<std::string, size_t>>{
+           {pack, 40},
+           {table, 100},
+           {pack, kPackHeaderBytes},
+           {pack, kPackHeaderBytes + 21},
+           {pack, kPackHeaderBytes + 64}}) {
+    FlipBit(path, at);
+    const ScrubResult result = Scrub();
+    ASSERT_EQ(result.problems.size(), 1u) << path << " at " << at;
+    EXPECT_EQ(result.problems[0].verdict, Verdict::kFraming);
+    FlipBit(path, at);
+  }
   EXPECT_EQ(vault_->health().quarantined_copies, 0u);
   ExpectLedger();
 }
