@@ -19,6 +19,9 @@ class Walk {
       todo_.pop_back();
       NS_RETURN_IF_ERROR(ReadNode(node));
     }
+    if (!gone_.empty()) {
+      NS_RETURN_IF_ERROR(store_.Quarantine(gone_, "its pack is missing"));
+    }
     return std::move(closure_);
   }
 
@@ -61,6 +64,18 @@ class Walk {
 
   absl::Status ReadNode(IndexEntry entry) {
     absl::StatusOr<std::string> bytes = store_.Read(entry.id, entry.location);
+    if (absl::IsNotFound(bytes.status())) {
+      // It may have been moved to another pack meanwhile.
+      NS_ASSIGN_OR_RETURN(auto now,
+                          store_.Find(domain_number_, std::span(&entry.id, 1)));
+      if (now[0] && now[0]->pack != entry.location.pack) {
+        todo_.push_back({domain_number_, entry.id, *now[0]});
+        return absl::OkStatus();
+      }
+      Miss(entry.id);
+      gone_.push_back(entry);
+      return absl::OkStatus();
+    }
     if (absl::IsDataLoss(bytes.status())) {
       Miss(entry.id);
       return store_.Quarantine(std::span(&entry, 1), bytes.status().message());
@@ -84,6 +99,8 @@ class Walk {
   std::vector<IndexEntry> todo_;
   absl::flat_hash_set<ObjectId> reached_;
   absl::flat_hash_set<ObjectId> missing_;
+  // With their pack: set aside at once, so that the host can put them again.
+  std::vector<IndexEntry> gone_;
   Closure closure_;
 };
 

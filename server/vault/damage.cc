@@ -149,8 +149,7 @@ class Search {
     if (!view.ok()) {
       AddHit({.domain_number = domain,
               .id = id,
-              .verdict = absl::IsDataLoss(view.status()) ? Verdict::kWrong
-                                                         : Verdict::kUnreadable,
+              .verdict = VerdictOf(view.status()),
               .pack = PackFileName(found[0]->pack),
               .offset = found[0]->offset,
               .reason = std::string(view.status().message())},

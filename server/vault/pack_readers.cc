@@ -1,6 +1,7 @@
 #include "server/vault/pack_readers.h"
 
 #include "common/base/status.h"
+#include "server/vault/named_pack.h"
 
 namespace nightsafe {
 namespace {
@@ -24,6 +25,17 @@ absl::StatusOr<std::string> PackReaders::Read(const ObjectId& id,
       reader->ReadObject(location.offset, location.length);
   if (bytes.ok() && ObjectIdOf(AsBytes(*bytes)) == id) return bytes;
   if (!bytes.ok() && !absl::IsDataLoss(bytes.status())) return bytes.status();
+  // The name counts, as it will after a restart: the file that was opened under
+  // it may have been replaced since.
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = slots_.find(location.pack);
+    if (it != slots_.end() && it->second.reader == reader) {
+      by_use_.erase(it->second.used);
+      slots_.erase(it);
+    }
+  }
+  NS_ASSIGN_OR_RETURN(reader, Open(location.pack));
   reader->DropCache();
   bytes = reader->ReadObject(location.offset, location.length);
   if (!bytes.ok()) {
@@ -57,22 +69,18 @@ absl::StatusOr<std::shared_ptr<PackReader>> PackReaders::Open(
   return reader;
 }
 
-// A pack may be finished between two tries: its name then changes once.
 absl::StatusOr<std::shared_ptr<PackReader>> PackReaders::OpenFile(
     const PackId& pack) {
-  absl::Status status;
-  for (const std::string& path :
-       {paths_.SealedPack(pack), paths_.OpenPack(pack),
-        paths_.SealedPack(pack)}) {
-    absl::StatusOr<std::unique_ptr<PackReader>> reader =
-        PackReader::Open(fs_, path);
-    if (reader.ok()) return std::shared_ptr<PackReader>(*std::move(reader));
-    status = reader.status();
-    if (!absl::IsNotFound(status)) return status;
+  absl::StatusOr<std::unique_ptr<PackReader>> reader =
+      OpenNamedPack(fs_, paths_, pack);
+  if (reader.ok()) return std::shared_ptr<PackReader>(*std::move(reader));
+  if (absl::IsNotFound(reader.status())) {
+    return absl::NotFoundError(absl::StrCat(
+        "pack ", PackFileName(pack), " is gone: ", reader.status().message()));
   }
-  return absl::UnavailableError(absl::StrCat("pack ", PackFileName(pack),
-                                             " is missing: ", status.message(),
-                                             "; is its disk mounted?"));
+  return absl::UnavailableError(
+      absl::StrCat("pack ", PackFileName(pack), " cannot be read: ",
+                   reader.status().message(), "; is its disk mounted?"));
 }
 
 }  // namespace nightsafe
