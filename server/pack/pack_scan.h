@@ -29,6 +29,10 @@ struct PackScan {
   uint64_t valid_length = 0;
   // Bytes looked at: the end of the file, or the limit.
   uint64_t scanned_length = 0;
+  // Bytes that could not be read now, and why: of what lies there nothing is
+  // known. They are counted as damaged too.
+  uint64_t unreadable_bytes = 0;
+  absl::Status unreadable;
   // At most kMaxDamagedRanges, those before valid_length only. What follows
   // valid_length is a torn tail.
   std::vector<DamagedRange> damaged;
@@ -46,12 +50,14 @@ using PackScanCallback =
 // Reads records between `from` (0, or where one begins) and the end of the
 // file or `limit`, whichever is first, and calls `take` for each whose header
 // and id are right, in order. After damage it goes on at the next record that
-// it can find, so a flipped bit costs one record. Time is linear in the length,
-// memory bounded by about two objects, whatever the bytes.
+// it can find, so a flipped bit costs one record. Where the disk cannot be read
+// it goes on behind, in steps that grow while they fail. Time is linear in the
+// length, memory bounded by about two objects, whatever the bytes.
 //
-// DATA_LOSS: the pack's header is damaged or shorter than it should be: nothing
-// in it can be found. UNAVAILABLE: cannot be read now. Errors of `take` end the
-// scan.
+// If the pack's header is damaged the first record tells the marker, and
+// `identity` says nothing else. DATA_LOSS: that one is damaged too, or there is
+// none: nothing can be found. UNAVAILABLE: the header cannot be read now.
+// Errors of `take` end the scan.
 absl::StatusOr<PackScan> ScanPack(const File& file, uint64_t from,
                                   uint64_t limit, const PackScanCallback& take);
 

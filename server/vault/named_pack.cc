@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
 
@@ -50,6 +51,31 @@ absl::Status ReadPastCache(FileSystem& fs, const VaultPaths& paths,
                       reader->ReadObject(location.offset, location.length));
   if (ObjectIdOf(AsBytes(bytes)) == id) return absl::OkStatus();
   return absl::DataLossError("the stored bytes are not this object");
+}
+
+absl::Status SyncNamedPack(FileSystem& fs, const VaultPaths& paths,
+                           const PackId& pack) {
+  const absl::StatusOr<std::unique_ptr<File>> file =
+      fs.OpenForWrite(paths.SealedPack(pack));
+  if (absl::IsNotFound(file.status())) return absl::OkStatus();
+  NS_RETURN_IF_ERROR(file.status());
+  NS_RETURN_IF_ERROR((*file)->SyncData());
+  return fs.SyncDirectory(paths.sealed);
+}
+
+std::vector<IndexEntry> RightOnDisk(FileSystem& fs, const VaultPaths& paths,
+                                    const std::vector<IndexEntry>& copies) {
+  std::vector<IndexEntry> right;
+  absl::flat_hash_map<PackId, bool> synced;
+  for (const IndexEntry& copy : copies) {
+    const PackId& pack = copy.location.pack;
+    const auto [it, added] = synced.try_emplace(pack);
+    if (added) it->second = SyncNamedPack(fs, paths, pack).ok();
+    if (it->second && ReadPastCache(fs, paths, copy.id, copy.location).ok()) {
+      right.push_back(copy);
+    }
+  }
+  return right;
 }
 
 absl::StatusOr<HeaderState> LookAtHeader(const PackReader& reader,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,6 +23,16 @@ absl::StatusOr<std::unique_ptr<PackReader>> OpenNamedPack(
 // not; other errors as OpenNamedPack.
 absl::Status ReadPastCache(FileSystem& fs, const VaultPaths& paths,
                            const ObjectId& id, const ObjectLocation& location);
+
+// A file that somebody put back may be in memory only, and what is dirty is not
+// read from the disk. OK if the pack is not finished: then it is synced as far
+// as anything counts.
+absl::Status SyncNamedPack(FileSystem& fs, const VaultPaths& paths,
+                           const PackId& pack);
+
+// Those copies that are right on the disk too.
+std::vector<IndexEntry> RightOnDisk(FileSystem& fs, const VaultPaths& paths,
+                                    const std::vector<IndexEntry>& copies);
 
 enum class HeaderState {
   kFine,

@@ -46,14 +46,22 @@ std::string PackPath(const VaultPaths& paths, const PackId& pack,
 
 absl::StatusOr<PackContents> ScanContents(const File& file, uint64_t limit) {
   PackContents contents;
-  NS_ASSIGN_OR_RETURN(
-      PackScan scan,
+  const absl::StatusOr<PackScan> scan =
       ScanPack(file, 0, limit, [&](const PackEntry& entry, ByteView) {
         contents.entries.push_back(entry);
         return absl::OkStatus();
-      }));
-  contents.length = scan.valid_length;
-  contents.intact_length = scan.prefix_length;
+      });
+  if (absl::IsUnavailable(scan.status())) {
+    return PackContents{.unreadable = std::string(scan.status().message())};
+  }
+  NS_RETURN_IF_ERROR(scan.status());
+  contents.length = scan->valid_length;
+  contents.intact_length = scan->prefix_length;
+  if (!scan->unreadable.ok()) {
+    contents.unreadable =
+        absl::StrCat(scan->unreadable_bytes, " bytes, the first behind offset ",
+                     scan->prefix_length, ": ", scan->unreadable.message());
+  }
   return contents;
 }
 
@@ -63,8 +71,12 @@ absl::StatusOr<PackContents> LoadContents(FileSystem& fs,
                                           const PackId& pack, PackPlace place,
                                           const PackState* state) {
   const std::string path = PackPath(paths, pack, place);
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.OpenForRead(path));
-  NS_ASSIGN_OR_RETURN(uint64_t size, file->Size());
+  absl::StatusOr<std::unique_ptr<File>> file = fs.OpenForRead(path);
+  if (absl::IsUnavailable(file.status())) {
+    return PackContents{.unreadable = std::string(file.status().message())};
+  }
+  NS_RETURN_IF_ERROR(file.status());
+  NS_ASSIGN_OR_RETURN(uint64_t size, (*file)->Size());
   absl::StatusOr<SealedPack> sealed = ReadToc(fs, paths.sealed, vault, pack);
   if (sealed.ok() && IsJournalled(*sealed, state) &&
       sealed->toc.pack_length <= size) {
@@ -72,7 +84,7 @@ absl::StatusOr<PackContents> LoadContents(FileSystem& fs,
                         .length = sealed->toc.pack_length,
                         .intact_length = sealed->toc.pack_length};
   }
-  absl::StatusOr<PackContents> contents = ScanContents(*file, LimitOf(state));
+  absl::StatusOr<PackContents> contents = ScanContents(**file, LimitOf(state));
   if (!contents.ok()) return Annotate(contents.status(), path);
   return contents;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,14 +30,18 @@ struct PackContents {
   uint64_t length = 0;             // bytes that hold them
   // Bytes from the start without damage.
   uint64_t intact_length = 0;
+  // Why some of it could not be read now: then what is not among `entries` may
+  // be there all the same. Empty: all was read.
+  std::string unreadable;
 };
 
-// Reads the whole pack and verifies every object. DATA_LOSS: its header is
-// damaged.
+// Reads the whole pack and verifies every object. DATA_LOSS: nothing can be
+// found, since its header and its first record are damaged.
 absl::StatusOr<PackContents> ScanContents(const File& file, uint64_t limit);
 
 // From the table of contents if it is the one that the journal names and the
-// pack is long enough, else from a scan. NOT_FOUND: there is no such file.
+// pack is long enough, else from a scan. NOT_FOUND: there is no such file. A
+// file that cannot be opened now is one that cannot be read.
 absl::StatusOr<PackContents> LoadContents(FileSystem& fs,
                                           const VaultPaths& paths,
                                           const VaultId& vault,

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "server/pack/seal.h"
-#include "server/vault/pack_listing.h"
+#include "server/vault/lost_pack.h"
+#include "server/vault/recovery_index.h"
 #include "server/vault/snapshot_names.h"
 #include "server/vault/vault_records.h"
 
@@ -29,12 +29,13 @@ class Recovery {
         paths_(paths),
         vault_(vault),
         index_(index),
+        known_(index, vault.id, journal),
         journal_(journal),
         report_(report),
         progress_(progress) {}
 
   absl::Status Run() {
-    NS_ASSIGN_OR_RETURN(index_state_, index_.State(vault_.id));
+    NS_RETURN_IF_ERROR(known_.Load());
     // A kill leaves names that no sync covered: what is indexed or sealed below
     // must not vanish with them.
     NS_RETURN_IF_ERROR(fs_.SyncDirectory(paths_.open));
@@ -51,41 +52,35 @@ class Recovery {
   }
 
  private:
-  struct Loss {
-    std::set<uint32_t> domains;
-    uint64_t objects = 0;
-  };
-
   void Note(absl::string_view what) {
     report_.notes.push_back(absl::StrCat("vault ", vault_.name, ": ", what));
+  }
+
+  void NoteUnreadable(const PackId& pack, const PackContents& contents) {
+    report_.notes.push_back(
+        UnreadablePack(vault_.name, pack, contents.unreadable));
   }
 
   PackStates States() const {
     return journal_.Read([](const VaultState& state) { return state.packs(); });
   }
 
-  uint64_t IndexedLength(const PackId& pack) const {
-    const auto it = index_state_.indexed_lengths.find(pack);
-    return it == index_state_.indexed_lengths.end() ? 0 : it->second;
-  }
-
   // An index that says nothing of this vault, or more than the journal, is
   // made again.
   absl::Status BeginRebuild() {
-    rebuild_ = index_state_.journal_records == 0 ||
-               index_state_.journal_records > journal_.records();
+    rebuild_ = known_.state().journal_records == 0 ||
+               known_.state().journal_records > journal_.records();
     if (!rebuild_) return absl::OkStatus();
-    if (index_state_.journal_records > journal_.records()) {
+    if (known_.state().journal_records > journal_.records()) {
       records_lost_ = true;
       report_.losses.push_back(
           absl::StrCat("vault ", vault_.name, ": the journal ends after ",
                        journal_.records(), " records, and had ",
-                       index_state_.journal_records,
+                       known_.state().journal_records,
                        " at least: what was recorded behind that is lost"));
     }
-    NS_RETURN_IF_ERROR(index_.Erase(vault_.id));
+    NS_RETURN_IF_ERROR(known_.Erase());
     NS_KILL_POINT("recovery.index-erased");
-    index_state_ = {};
     if (packs_.empty() && States().empty()) return absl::OkStatus();
     Note("the object index is made anew");
     return RaiseGeneration(journal_, "the object index is made anew");
@@ -103,20 +98,49 @@ class Recovery {
     const PackStates states = States();
     for (const auto& [pack, place] : packs_) {
       const PackState* state = FindPack(states, pack);
-      if (state != nullptr && (state->lost || (state->dead && !state->sealed &&
-                                               state->synced_length == 0))) {
+      if (state != nullptr && state->dead && !state->sealed &&
+          state->synced_length == 0) {
         continue;
       }
-      const bool finished = state != nullptr && state->sealed;
-      if (finished && place == PackPlace::kSealed) continue;
+      if (state != nullptr && state->lost && !state->removed) {
+        if (!HasItsHeader(fs_, paths_, vault_.id, pack, place)) continue;
+        if (state->sealed) {
+          NS_RETURN_IF_ERROR(LookForLost(pack, *state));
+          continue;
+        }
+      }
+      if (state != nullptr && state->sealed && place == PackPlace::kSealed) {
+        continue;
+      }
       report_.clean = false;
       NS_RETURN_IF_ERROR(FinishPack(pack, place, state));
     }
     return absl::OkStatus();
   }
 
-  // What was in the page cache at the stop goes to the disk first and is then
-  // read back from there.
+  // A file under the name of a lost pack: somebody may have put it back.
+  absl::Status LookForLost(const PackId& pack, const PackState& state) {
+    NS_ASSIGN_OR_RETURN(const auto found,
+                        FindLostPack(fs_, paths_, vault_.id, pack, state));
+    if (!found.has_value()) return absl::OkStatus();
+    if (found->contents.unreadable.empty()) return TakeBack(pack, *found);
+    NoteUnreadable(pack, found->contents);
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeBack(const PackId& pack, const FoundPack& found) {
+    NS_RETURN_IF_ERROR(known_.Drop(pack, found.contents.entries).status());
+    NS_RETURN_IF_ERROR(known_.AddAnew(pack, found.contents));
+    Note(absl::StrCat(
+        "pack ", PackFileName(pack),
+        ", which was lost, is there again: ", found.contents.entries.size(),
+        " of its ", found.sealed.toc.entries.size(), " objects are right"));
+    return journal_.Update([&found](const VaultState&, int64_t) {
+      return std::vector<VaultRecord>{SealedRecord(found.sealed)};
+    });
+  }
+
+  // What the page cache had goes to the disk first, and is read back from it.
   absl::Status FinishPack(const PackId& pack, PackPlace place,
                           const PackState* state) {
     const std::string path = PackPath(paths_, pack, place);
@@ -128,15 +152,34 @@ class Recovery {
                                ? state->synced_length
                                : std::numeric_limits<uint64_t>::max();
     const uint64_t promised = std::max(
-        state == nullptr ? 0 : state->synced_length, IndexedLength(pack));
+        state == nullptr ? 0 : state->synced_length, known_.Length(pack));
     absl::StatusOr<PackContents> contents = ScanContents(*file, limit);
     if (absl::IsDataLoss(contents.status())) contents = PackContents{};
     if (!contents.ok()) return Annotate(contents.status(), path);
+    if (!contents->unreadable.empty()) {
+      return Leave(pack, state, *std::move(contents));
+    }
     if (contents->entries.empty()) {
       if (promised == 0) return Abandon(pack);
       return Lose(pack, state, {}, "nothing in it can be read");
     }
     return SealRecovered(pack, state, *contents, promised);
+  }
+
+  // Some of it cannot be read now: nothing is forgotten or finished, and the
+  // next start looks again. What the journal promised and the index lost is
+  // indexed as far as it was read.
+  absl::Status Leave(const PackId& pack, const PackState* state,
+                     PackContents contents) {
+    left_.insert(pack);
+    if (rebuild_) return absl::OkStatus();  // IndexVault says and does the same
+    NoteUnreadable(pack, contents);
+    const uint64_t promised = state == nullptr ? 0 : state->synced_length;
+    if (known_.Length(pack) >= promised) return absl::OkStatus();
+    NS_RETURN_IF_ERROR(
+        RaiseGeneration(journal_, "the object index was behind"));
+    KeepPromised(promised, contents);
+    return known_.WriteEntries(pack, contents, known_.Length(pack));
   }
 
   // Nothing in it was ever promised. The file stays for the sweeper.
@@ -151,14 +194,23 @@ class Recovery {
   absl::Status SealRecovered(const PackId& pack, const PackState* state,
                              const PackContents& contents, uint64_t promised) {
     NS_ASSIGN_OR_RETURN(const bool damaged, IsDamaged(pack, state, contents));
-    Loss loss;
+    IndexLoss loss;
     if (damaged) {
       NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is damaged"));
-      NS_ASSIGN_OR_RETURN(loss, DropFromIndex(pack, contents.entries));
+      NS_ASSIGN_OR_RETURN(loss, known_.Drop(pack, contents.entries));
     }
-    NS_RETURN_IF_ERROR(IndexPack(pack, contents));
+    NS_RETURN_IF_ERROR(known_.Add(pack, contents));
     NS_KILL_POINT("recovery.pack-indexed");
-    NS_ASSIGN_OR_RETURN(SealedPack sealed, Finish(pack, contents));
+    const Toc toc{
+        .vault = vault_.id,
+        .pack = pack,
+        .pack_class = contents.entries.front().kind == ObjectKind::kData
+                          ? PackClass::kData
+                          : PackClass::kNode,
+        .pack_length = contents.length,
+        .entries = contents.entries};
+    NS_ASSIGN_OR_RETURN(SealedPack sealed,
+                        SealPack(fs_, paths_.open, paths_.sealed, toc));
     NS_KILL_POINT("recovery.pack-sealed");
     NoteManifests(contents);
     ++report_.packs_recovered;
@@ -180,21 +232,10 @@ class Recovery {
     if (state != nullptr && contents.intact_length < state->synced_length) {
       return true;
     }
-    if (contents.intact_length >= IndexedLength(pack)) return false;
-    NS_ASSIGN_OR_RETURN(IndexBatch gone, EntriesNotIn(pack, contents.entries));
+    if (contents.intact_length >= known_.Length(pack)) return false;
+    NS_ASSIGN_OR_RETURN(IndexBatch gone,
+                        known_.EntriesNotIn(pack, contents.entries));
     return !gone.erased.empty();
-  }
-
-  absl::StatusOr<SealedPack> Finish(const PackId& pack,
-                                    const PackContents& contents) {
-    Toc toc{.vault = vault_.id,
-            .pack = pack,
-            .pack_class = contents.entries.front().kind == ObjectKind::kData
-                              ? PackClass::kData
-                              : PackClass::kNode,
-            .pack_length = contents.length,
-            .entries = contents.entries};
-    return SealPack(fs_, paths_.open, paths_.sealed, toc);
   }
 
   // Snapshots without a commit record: the agent may have got its answer.
@@ -218,7 +259,7 @@ class Recovery {
   // Packs that journal or index name and the disk does not have, or not whole.
   absl::Status LosePacks() {
     const PackStates states = States();
-    const auto indexed = index_state_.indexed_lengths;
+    const auto indexed = known_.state().indexed_lengths;
     for (const auto& [pack, length] : indexed) {
       if (length == 0 || packs_.contains(pack) || states.contains(pack)) {
         continue;
@@ -227,6 +268,7 @@ class Recovery {
     }
     for (const auto& [pack, state] : states) {
       if (state.synced_length == 0 || state.removed) continue;
+      if (left_.contains(pack)) continue;
       const std::string path = paths_.SealedPack(pack);
       absl::StatusOr<FileInfo> info = fs_.Stat(path);
       if (info.ok() && info->size_bytes >= state.synced_length) continue;
@@ -245,6 +287,9 @@ class Recovery {
     NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForRead(path));
     absl::StatusOr<PackContents> contents = ScanContents(*file, size);
     if (absl::IsDataLoss(contents.status())) contents = PackContents{};
+    if (contents.ok() && !contents->unreadable.empty()) {
+      return Leave(pack, &state, *std::move(contents));
+    }
     NS_RETURN_IF_ERROR(contents.status());
     return Lose(pack, &state, *contents,
                 absl::StrCat("has ", size, " bytes, ", state.synced_length,
@@ -258,8 +303,8 @@ class Recovery {
     report_.clean = false;
     NS_RETURN_IF_ERROR(RaiseGeneration(journal_, "a pack is lost"));
     NS_KILL_POINT("recovery.loss-raised");
-    NS_ASSIGN_OR_RETURN(Loss loss, DropFromIndex(pack, rest.entries));
-    NS_RETURN_IF_ERROR(MarkIndexed(pack, rest.length));
+    NS_ASSIGN_OR_RETURN(IndexLoss loss, known_.Drop(pack, rest.entries));
+    NS_RETURN_IF_ERROR(known_.MarkLength(pack, rest.length));
     NS_KILL_POINT("recovery.loss-dropped");
     Report(pack, state, loss, reason);
     return journal_.Update([&](const VaultState&, int64_t) {
@@ -267,7 +312,7 @@ class Recovery {
     });
   }
 
-  void Report(const PackId& pack, const PackState* state, const Loss& loss,
+  void Report(const PackId& pack, const PackState* state, const IndexLoss& loss,
               absl::string_view reason) {
     const uint64_t first = state == nullptr ? 0 : state->first_sequence;
     // Without any, a start before this one may have come as far as to erase
@@ -280,58 +325,9 @@ class Recovery {
         "vault ", vault_.name, ": pack ", PackFileName(pack), " ", reason,
         counted ? absl::StrCat(", ", loss.objects, " objects are gone") : "",
         "; ", snapshots,
-        "; the next backup of these hosts puts what still exists again"));
-  }
-
-  // A batch that erases the entries of a pack that are not among `valid`.
-  absl::StatusOr<IndexBatch> EntriesNotIn(const PackId& pack,
-                                          const std::vector<PackEntry>& valid) {
-    absl::flat_hash_set<uint64_t> offsets;
-    for (const PackEntry& entry : valid) offsets.insert(entry.offset);
-    IndexBatch batch;
-    NS_RETURN_IF_ERROR(index_.ForEach(vault_.id, [&](const IndexEntry& entry) {
-      if (entry.location.pack == pack &&
-          !offsets.contains(entry.location.offset)) {
-        batch.erased.emplace_back(entry.domain_number, entry.id);
-      }
-      return absl::OkStatus();
-    }));
-    return batch;
-  }
-
-  // Erases them, durably.
-  absl::StatusOr<Loss> DropFromIndex(const PackId& pack,
-                                     const std::vector<PackEntry>& valid) {
-    NS_ASSIGN_OR_RETURN(IndexBatch batch, EntriesNotIn(pack, valid));
-    NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));
-    Loss loss{.objects = batch.erased.size()};
-    for (const auto& [domain, id] : batch.erased) loss.domains.insert(domain);
-    return loss;
-  }
-
-  // What is in the index already keeps its closed marks.
-  absl::Status IndexPack(const PackId& pack, const PackContents& contents) {
-    const uint64_t indexed = IndexedLength(pack);
-    IndexBatch batch;
-    journal_.Read([&](const VaultState& state) {
-      for (const PackEntry& entry : contents.entries) {
-        if (entry.end() <= indexed) continue;
-        if (!state.IsQuarantined(entry.domain_number, entry.id, pack,
-                                 entry.offset)) {
-          batch.objects.push_back(ToIndexEntry(pack, entry));
-        }
-      }
-    });
-    NS_RETURN_IF_ERROR(index_.Write(vault_.id, batch, /*sync=*/true));
-    return MarkIndexed(pack, contents.length);
-  }
-
-  absl::Status MarkIndexed(const PackId& pack, uint64_t length) {
-    IndexBatch batch;
-    batch.indexed_lengths = {{pack, length}};
-    if (!rebuild_) batch.journal_records = journal_.records();
-    index_state_.indexed_lengths[pack] = length;
-    return index_.Write(vault_.id, batch, /*sync=*/true);
+        "; the next backup of these hosts puts what still exists again; if "
+        "the whole pack is found, put it back under its name and restart "
+        "nightsafed"));
   }
 
   // An index that lost batches: packs it knows too little of are read again, a
@@ -339,7 +335,8 @@ class Recovery {
   absl::Status CatchUp() {
     bool raised = false;
     for (const auto& [pack, state] : States()) {
-      const uint64_t indexed = IndexedLength(pack);
+      if (left_.contains(pack)) continue;
+      const uint64_t indexed = known_.Length(pack);
       const bool behind = indexed < state.synced_length;
       const bool ahead = state.lost && indexed > state.synced_length;
       if (!behind && !ahead) continue;
@@ -361,10 +358,12 @@ class Recovery {
       NS_ASSIGN_OR_RETURN(contents, LoadContents(fs_, paths_, vault_.id, pack,
                                                  PackPlace::kSealed, &state));
     }
-    NS_RETURN_IF_ERROR(DropFromIndex(pack, contents.entries).status());
+    if (!contents.unreadable.empty()) {
+      return Leave(pack, &state, std::move(contents));
+    }
+    NS_RETURN_IF_ERROR(known_.Drop(pack, contents.entries).status());
     NS_KILL_POINT("recovery.behind-dropped");
-    index_state_.indexed_lengths[pack] = 0;
-    NS_RETURN_IF_ERROR(IndexPack(pack, contents));
+    NS_RETURN_IF_ERROR(known_.AddAnew(pack, contents));
     report_.objects_indexed += contents.entries.size();
     return absl::OkStatus();
   }
@@ -373,11 +372,12 @@ class Recovery {
   const VaultPaths& paths_;
   const VaultRegistration& vault_;
   ObjectIndex& index_;
+  RecoveryIndex known_;
   VaultJournal& journal_;
   StartupReport& report_;
   const IndexProgress& progress_;
-  IndexState index_state_;
   std::map<PackId, PackPlace> packs_;
+  absl::flat_hash_set<PackId> left_;  // cannot be read now
   bool rebuild_ = false;
   bool records_lost_ = false;  // the journal is shorter than the index knows
 };

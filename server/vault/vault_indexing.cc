@@ -6,7 +6,6 @@
 
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
-#include "server/vault/pack_listing.h"
 #include "server/vault/snapshot_names.h"
 
 namespace nightsafe {
@@ -51,7 +50,9 @@ class Indexing {
       if (batch_.objects.size() < kIndexBatchObjects) continue;
       NS_RETURN_IF_ERROR(Flush(/*sync=*/false));
     }
-    batch_.indexed_lengths.emplace_back(pack, contents.length);
+    if (contents.unreadable.empty()) {
+      batch_.indexed_lengths.emplace_back(pack, contents.length);
+    }
     return absl::OkStatus();
   }
 
@@ -80,6 +81,20 @@ class Indexing {
 };
 
 }  // namespace
+
+std::string UnreadablePack(absl::string_view vault, const PackId& pack,
+                           absl::string_view reason) {
+  return absl::StrCat("vault ", vault, ": pack ", PackFileName(pack),
+                      " cannot be read now (", reason,
+                      "): it stays as it is, and the next start looks again; "
+                      "look after its disk, then restart nightsafed");
+}
+
+void KeepPromised(uint64_t length, PackContents& contents) {
+  std::erase_if(contents.entries, [length](const PackEntry& entry) {
+    return entry.end() > length;
+  });
+}
 
 IndexEntry ToIndexEntry(const PackId& pack, const PackEntry& entry) {
   return {.domain_number = entry.domain_number,
@@ -113,7 +128,12 @@ absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
         return loaded.status();
       }
     }
-    if (state != nullptr && contents.intact_length < state->synced_length) {
+    if (!contents.unreadable.empty()) {
+      KeepPromised(state == nullptr ? 0 : state->synced_length, contents);
+      report.notes.push_back(
+          UnreadablePack(vault.name, pack, contents.unreadable));
+    } else if (state != nullptr &&
+               contents.intact_length < state->synced_length) {
       report.losses.push_back(
           absl::StrCat("vault ", vault.name, ": pack ", PackFileName(pack),
                        " is damaged at offset ", contents.intact_length,

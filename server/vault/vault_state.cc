@@ -1,6 +1,7 @@
 #include "server/vault/vault_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/status.h"
 #include "common/snapshot/manifest.h"
@@ -160,6 +161,10 @@ absl::Status VaultState::ApplyPackSealed(
   NS_ASSIGN_OR_RETURN(PackState * pack, PackOf(sealed.pack()));
   if (sealed.toc_hash().size() != pack->toc_hash.size()) {
     return absl::DataLossError("hash of a pack's table has the wrong length");
+  }
+  // Of a lost one: it was put back.
+  if (std::exchange(pack->lost, false) && !pack->dead) {
+    pack->ended_reason.clear();
   }
   pack->sealed = true;
   pack->synced_length = sealed.length();
