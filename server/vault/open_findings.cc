@@ -35,6 +35,16 @@ std::vector<ScrubProblem> OpenFindings(const VaultJournal& journal,
   });
 }
 
+bool HasOpenFinding(const VaultJournal& journal, const IndexEntry& copy) {
+  return journal.Read([&](const VaultState& state) {
+    if (state.open_findings() == 0) return false;
+    const auto it = state.quarantine().find({copy.domain_number, copy.id});
+    return it != state.quarantine().end() && HasOpenCopy(it->second) &&
+           !state.IsQuarantined(copy.domain_number, copy.id, copy.location.pack,
+                                copy.location.offset);
+  });
+}
+
 bool IsSettled(const VaultJournal& journal, const IndexEntry& copy) {
   return journal.Read([&](const VaultState& state) {
     const auto it = state.quarantine().find({copy.domain_number, copy.id});

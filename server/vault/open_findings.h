@@ -12,6 +12,9 @@ namespace nightsafe {
 std::vector<ScrubProblem> OpenFindings(const VaultJournal& journal,
                                        const std::vector<ScrubProblem>& named);
 
+// The object was found wrong, has no good copy that is known, and this copy was
+// never found wrong.
+bool HasOpenFinding(const VaultJournal& journal, const IndexEntry& copy);
 // That copy is known to be wrong, and of no consequence since a good one is
 // stored.
 bool IsSettled(const VaultJournal& journal, const IndexEntry& copy);

@@ -57,9 +57,15 @@ absl::Status ObjectStore::Reinstate(std::span<const IndexEntry> copies) {
   absl::MutexLock lock(&sync_mutex_);
   IndexBatch batch;
   for (const IndexEntry& copy : copies) {
-    NS_ASSIGN_OR_RETURN(auto found,
-                        Find(copy.domain_number, std::span(&copy.id, 1)));
-    if (!found[0].has_value()) batch.objects.push_back(copy);
+    // What waits in memory is no durable copy.
+    NS_ASSIGN_OR_RETURN(auto found, index_.Find(vault_, copy.domain_number,
+                                                std::span(&copy.id, 1)));
+    const bool stands =
+        found[0].has_value() && journal_.Read([&](const VaultState& state) {
+          return !state.IsQuarantined(copy.domain_number, copy.id,
+                                      found[0]->pack, found[0]->offset);
+        });
+    if (!stands) batch.objects.push_back(copy);
   }
   NS_RETURN_IF_ERROR(index_.Write(vault_, batch, /*sync=*/true));
   return journal_.Update([&](const VaultState&, int64_t) {

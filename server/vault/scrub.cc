@@ -125,7 +125,9 @@ class Scrub {
     AddFraming(pack, 0,
                absl::StrCat("its table of contents: ",
                             status.ok() ? "not the one that the journal names"
-                                        : status.message()));
+                                        : status.message(),
+                            "; it costs nothing: the pack itself is read "
+                            "instead"));
   }
 
   absl::Status ScrubPack(const PackId& pack,
@@ -156,7 +158,7 @@ class Scrub {
     }
     bool is_another = false;
     if (size >= kPackHeaderBytes) {
-      NS_RETURN_IF_ERROR(CheckHeader(pack, **reader, entries, is_another));
+      NS_RETURN_IF_ERROR(CheckHeader(pack, **reader, is_another));
       if (is_another) return absl::OkStatus();
     }
     const std::span<const PackEntry> whole(entries.begin(), tail);
@@ -185,19 +187,24 @@ class Scrub {
 
   // A pack whose header is merely damaged is read all the same.
   absl::Status CheckHeader(const PackId& pack, const PackReader& reader,
-                           const std::vector<PackEntry>& entries,
                            bool& is_another) {
     const absl::StatusOr<HeaderState> state =
         LookAtHeader(reader, what_.vault, pack);
     if (state.ok() && *state == HeaderState::kOfAnother) {
       is_another = true;
       sealed_seen_.erase(pack);
-      return AddPackProblem(pack, entries, Verdict::kWrong,
+      // The table may have come with the other pack, so it is not asked.
+      std::vector<PackEntry> claimed;
+      NS_RETURN_IF_ERROR(
+          AddIndexedEntries(what_.index, what_.vault, pack, claimed));
+      return AddPackProblem(pack, claimed, Verdict::kWrong,
                             "the file under this name is another pack: were "
-                            "they swapped?");
+                            "they swapped? Put back right, it is used again");
     }
     if (state.ok() && *state == HeaderState::kDamaged) {
-      AddFraming(pack, 0, "its header is damaged");
+      AddFraming(pack, 0,
+                 "its header is damaged, which costs nothing: every object of "
+                 "the pack is proved by its id");
     }
     return absl::OkStatus();
   }
@@ -219,6 +226,8 @@ class Scrub {
       if (!fine || IsQuarantined(copy)) {
         LookAgain(copy);
         NS_RETURN_IF_ERROR(Breathe());
+      } else if (HasOpenFinding(what_.journal, copy)) {
+        right_again_.push_back(copy);  // a second good copy
       }
       const size_t record = static_cast<size_t>(entry.record() - begin);
       if (at <= valid &&
@@ -280,8 +289,10 @@ class Scrub {
         NS_RETURN_IF_ERROR(what_.store.Quarantine(
             wrong_, "the stored bytes are not this object"));
       }
-      if (!right_again_.empty()) {
-        NS_RETURN_IF_ERROR(what_.store.Reinstate(right_again_));
+      const std::vector<IndexEntry> durable =
+          RightOnDisk(what_.fs, what_.paths, right_again_);
+      if (!durable.empty()) {
+        NS_RETURN_IF_ERROR(what_.store.Reinstate(durable));
       }
     }
     wrong_.clear();
