@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
+#include "server/vault/vault_indexing.h"
 
 namespace nightsafe {
 
@@ -52,6 +53,17 @@ bool IsSettled(const VaultJournal& journal, const IndexEntry& copy) {
            state.IsQuarantined(copy.domain_number, copy.id, copy.location.pack,
                                copy.location.offset);
   });
+}
+
+std::vector<IndexEntry> NotSettled(const VaultJournal& journal,
+                                   const PackId& pack,
+                                   const std::vector<PackEntry>& entries) {
+  std::vector<IndexEntry> copies;
+  for (const PackEntry& entry : entries) {
+    const IndexEntry copy = ToIndexEntry(pack, entry);
+    if (!IsSettled(journal, copy)) copies.push_back(copy);
+  }
+  return copies;
 }
 
 }  // namespace nightsafe

@@ -19,4 +19,9 @@ bool HasOpenFinding(const VaultJournal& journal, const IndexEntry& copy);
 // stored.
 bool IsSettled(const VaultJournal& journal, const IndexEntry& copy);
 
+// The copies of which that cannot be said.
+std::vector<IndexEntry> NotSettled(const VaultJournal& journal,
+                                   const PackId& pack,
+                                   const std::vector<PackEntry>& entries);
+
 }  // namespace nightsafe

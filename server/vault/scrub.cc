@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
@@ -19,11 +20,7 @@ namespace {
 
 constexpr size_t kReadBytes = 4 << 20;
 
-struct SealedPackState {
-  PackId pack;
-  PackState state;
-};
-using PacksByOrder = std::map<uint64_t, SealedPackState>;
+using PacksByOrder = std::map<uint64_t, std::pair<PackId, PackState>>;
 
 // One scrub of one vault; lives for one call.
 class Scrub {
@@ -41,7 +38,7 @@ class Scrub {
     NS_RETURN_IF_ERROR(ScrubUnfinishedPacks());
     for (const auto& [order, pack] : packs_) {
       const bool done = order <= cursor_.done_order();
-      NS_RETURN_IF_ERROR(ScrubSealedPack(pack.pack, pack.state, done));
+      NS_RETURN_IF_ERROR(ScrubSealedPack(pack.first, pack.second, done));
       if (done) {
         NS_RETURN_IF_ERROR(Breathe());
         continue;
@@ -80,7 +77,7 @@ class Scrub {
     }
     packs_.erase(packs_.upper_bound(cursor_.end_order()), packs_.end());
     for (const auto& [order, pack] : packs_) {
-      total_bytes_ += pack.state.synced_length;
+      total_bytes_ += pack.second.synced_length;
     }
   }
 
@@ -340,11 +337,7 @@ class Scrub {
   absl::Status AddPackProblem(const PackId& pack,
                               const std::vector<PackEntry>& entries,
                               Verdict verdict, absl::string_view detail) {
-    std::vector<IndexEntry> copies;
-    for (const PackEntry& entry : entries) {
-      const IndexEntry copy = ToIndexEntry(pack, entry);
-      if (!IsSettled(what_.journal, copy)) copies.push_back(copy);
-    }
+    const auto copies = NotSettled(what_.journal, pack, entries);
     if (copies.empty()) return Report();
     AddProblem({.pack = PackFileName(pack),
                 .objects = copies.size(),

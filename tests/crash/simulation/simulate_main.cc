@@ -18,7 +18,7 @@ namespace nightsafe {
 namespace {
 
 struct Arguments {
-  uint64_t states = 300;
+  uint64_t states = 0;
   uint64_t seed = 0;
   uint64_t call = 0;
   uint64_t draws = 1;
@@ -214,8 +214,8 @@ int Run(int argc, char** argv) {
       "before every call that changes the disk draws what a crash may leave.\n"
       "On each such state a server must start, list every acknowledged\n"
       "snapshot, give back every object, and take the next backup."};
-  app.add_option("--states", arguments.states, "crash states to check")
-      ->capture_default_str();
+  app.add_option("--states", arguments.states,
+                 "crash states to check; by default 300, 3000 of each defect");
   app.add_option("--seed", arguments.seed, "of the first operation list");
   app.add_option("--draws", arguments.draws,
                  "states drawn before each call; 0: run one list only")
@@ -235,6 +235,7 @@ int Run(int argc, char** argv) {
   app.add_option("--scenario", arguments.scenario, "with --sweep: only this");
   app.add_option("--fault", arguments.fault, "with --sweep: only this");
   CLI11_PARSE(app, argc, argv);
+  if (arguments.states == 0) arguments.states = arguments.planted ? 3000 : 300;
   FixAddresses(argv);
   // Pages that go back to the system between two starts cost more than these.
   ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
