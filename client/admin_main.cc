@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   AddSetupCommand(program, options);
   AddVaultCommands(program, options);
   AddHostCommands(program, options);
+  AddTokenCommands(program, options);
   AddReaderCommands(program, options);
   AddSnapshotCommands(program, options);
   AddScrubCommand(program, options);

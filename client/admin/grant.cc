@@ -128,6 +128,40 @@ absl::Status RevokeHost(const AdminClient& server, const SigningKey& admin_key,
   return server.SubmitOrder(SignOrder(admin_key, order));
 }
 
+absl::Status RemoveHost(const AdminClient& server, const SigningKey& admin_key,
+                        absl::string_view vault, absl::string_view host,
+                        absl::string_view reason, absl::Time now) {
+  NS_ASSIGN_OR_RETURN(v1::format::Order order, BeginOrder(server, vault, now));
+  order.mutable_remove_host()->set_host(std::string(host));
+  order.mutable_remove_host()->set_reason(std::string(reason));
+  return server.SubmitOrder(SignOrder(admin_key, order));
+}
+
+absl::Status ReplaceHost(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view vault, absl::string_view host,
+                         absl::Time now) {
+  NS_ASSIGN_OR_RETURN(v1::format::Order order, BeginOrder(server, vault, now));
+  order.mutable_replace_host()->set_host(std::string(host));
+  return server.SubmitOrder(SignOrder(admin_key, order));
+}
+
+absl::Status RekeyHost(const AdminClient& server, const SigningKey& admin_key,
+                       absl::string_view vault, absl::string_view host,
+                       bool stolen, absl::string_view reason, absl::Time now) {
+  NS_ASSIGN_OR_RETURN(v1::format::Order order, BeginOrder(server, vault, now));
+  order.mutable_rekey_host()->set_host(std::string(host));
+  order.mutable_rekey_host()->set_stolen(stolen);
+  order.mutable_rekey_host()->set_reason(std::string(reason));
+  return server.SubmitOrder(SignOrder(admin_key, order));
+}
+
+absl::Status RevokeToken(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view token_hash, absl::Time now) {
+  NS_ASSIGN_OR_RETURN(v1::format::Order order, BeginOrder(server, "", now));
+  order.mutable_revoke_token()->set_token_hash(std::string(token_hash));
+  return server.SubmitOrder(SignOrder(admin_key, order));
+}
+
 absl::Status RevokeReader(const AdminClient& server,
                           const SigningKey& admin_key, absl::string_view reader,
                           absl::string_view reason, absl::Time now) {

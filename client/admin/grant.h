@@ -30,6 +30,23 @@ absl::StatusOr<v1::format::Enrolment> GrantReader(
 absl::Status RevokeHost(const AdminClient& server, const SigningKey& admin_key,
                         absl::string_view vault, absl::string_view host,
                         absl::string_view reason, absl::Time now);
+// As RevokeHost, and it is no longer listed. Its snapshots stay.
+absl::Status RemoveHost(const AdminClient& server, const SigningKey& admin_key,
+                        absl::string_view vault, absl::string_view host,
+                        absl::string_view reason, absl::Time now);
+// The name is free for another machine, which GrantHost lets in; the history
+// stays. Also for a host that was revoked or removed.
+absl::Status ReplaceHost(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view vault, absl::string_view host,
+                         absl::Time now);
+// The same machine gets new keys by GrantHost; `stolen`: also another domain
+// secret, so that the next backup uploads everything.
+absl::Status RekeyHost(const AdminClient& server, const SigningKey& admin_key,
+                       absl::string_view vault, absl::string_view host,
+                       bool stolen, absl::string_view reason, absl::Time now);
+// A token that was not used yet.
+absl::Status RevokeToken(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view token_hash, absl::Time now);
 absl::Status RevokeReader(const AdminClient& server,
                           const SigningKey& admin_key, absl::string_view reader,
                           absl::string_view reason, absl::Time now);

@@ -10,6 +10,7 @@ namespace nightsafe {
 void AddSetupCommand(Program& program, AdminOptions& options);
 void AddVaultCommands(Program& program, AdminOptions& options);
 void AddHostCommands(Program& program, AdminOptions& options);
+void AddTokenCommands(Program& program, AdminOptions& options);
 void AddReaderCommands(Program& program, AdminOptions& options);
 void AddSnapshotCommands(Program& program, AdminOptions& options);
 void AddScrubCommand(Program& program, AdminOptions& options);

@@ -1,6 +1,7 @@
-// nightsafe-admin host add | list | revoke
+// nightsafe-admin host add | rekey | list | revoke | remove
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -21,6 +22,9 @@ struct HostOptions {
   std::string valid = "24h";
   std::string output;
   std::string reason;
+  bool replace = false;
+  bool rekey = false;
+  bool stolen = false;
   bool json = false;
 };
 
@@ -29,7 +33,20 @@ absl::StatusOr<ExitCode> Add(const AdminOptions& admin,
   NS_ASSIGN_OR_RETURN(absl::Duration valid, ParseSpan(options.valid));
   NS_ASSIGN_OR_RETURN(EnrolKey key,
                       admin.LoadEnrolKey(options.enrol_key, options.vault));
+  std::optional<SigningKey> admin_key;
+  if (options.replace || options.rekey) {
+    NS_ASSIGN_OR_RETURN(admin_key, admin.LoadAdminKey(options.admin_key));
+  }
   NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
+  if (options.replace) {
+    NS_RETURN_IF_ERROR(ReplaceHost(link->client(), *admin_key, options.vault,
+                                   options.name, absl::Now()));
+  }
+  if (options.rekey) {
+    NS_RETURN_IF_ERROR(RekeyHost(link->client(), *admin_key, options.vault,
+                                 options.name, options.stolen, options.reason,
+                                 absl::Now()));
+  }
   NS_ASSIGN_OR_RETURN(v1::format::Enrolment enrolment,
                       GrantHost(link->client(), key, options.vault,
                                 options.name, absl::Now() + valid));
@@ -46,6 +63,19 @@ absl::StatusOr<ExitCode> Revoke(const AdminOptions& admin,
   std::fprintf(stderr,
                "host %s of vault %s is revoked; its snapshots stay and can be "
                "restored\n",
+               options.name.c_str(), options.vault.c_str());
+  return kExitOk;
+}
+
+absl::StatusOr<ExitCode> Remove(const AdminOptions& admin,
+                                const HostOptions& options) {
+  NS_ASSIGN_OR_RETURN(SigningKey key, admin.LoadAdminKey(options.admin_key));
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
+  NS_RETURN_IF_ERROR(RemoveHost(link->client(), key, options.vault,
+                                options.name, options.reason, absl::Now()));
+  std::fprintf(stderr,
+               "host %s of vault %s is revoked and no longer listed; its "
+               "snapshots stay, and expire by policy\n",
                options.name.c_str(), options.vault.c_str());
   return kExitOk;
 }
@@ -98,6 +128,36 @@ absl::StatusOr<ExitCode> List(const AdminOptions& admin,
   return kExitOk;
 }
 
+void AddOrderOptions(CLI::App* command, HostOptions& options) {
+  command->add_option("NAME", options.name)->required();
+  command->add_option("--vault", options.vault)->capture_default_str();
+  command->add_option("--reason", options.reason, "kept in the journal");
+  command->add_option("--admin-key", options.admin_key,
+                      "default: admin.key of the admin directory");
+}
+
+void AddRekey(Program& program, AdminOptions& admin, CLI::App* host) {
+  auto rekey = std::make_shared<HostOptions>();
+  rekey->rekey = true;
+  CLI::App* command = program.AddCommand(
+      "rekey",
+      "New keys for a machine whose deposit key is lost or stolen: revokes its "
+      "certificate and prints a new enrolment file, for `nightsafe enrol "
+      "--replace` there",
+      host);
+  AddOrderOptions(command, *rekey);
+  command->add_flag("--stolen", rekey->stolen,
+                    "also the secret that its objects are named with: the next "
+                    "backup uploads everything, once");
+  command->add_option("--valid", rekey->valid, "how long the file can be used")
+      ->capture_default_str();
+  command->add_option("--enrol-key", rekey->enrol_key,
+                      "default: enrol-VAULT.key of the admin directory");
+  command->add_option("-o,--output", rekey->output,
+                      "write it to a new file (0600), not to standard output");
+  program.OnRun(command, [&admin, rekey] { return Add(admin, *rekey); });
+}
+
 }  // namespace
 
 void AddHostCommands(Program& program, AdminOptions& admin) {
@@ -118,7 +178,15 @@ void AddHostCommands(Program& program, AdminOptions& admin) {
                       "default: enrol-VAULT.key of the admin directory");
   command->add_option("-o,--output", add->output,
                       "write it to a new file (0600), not to standard output");
+  command->add_flag("--replace", add->replace,
+                    "another machine takes the name: the old certificate is "
+                    "revoked, the history stays; also after revoke or remove");
+  command->add_option("--admin-key", add->admin_key,
+                      "for --replace; default: admin.key of the admin "
+                      "directory");
   program.OnRun(command, [&admin, add] { return Add(admin, *add); });
+
+  AddRekey(program, admin, host);
 
   auto list = std::make_shared<HostOptions>();
   list->vault.clear();
@@ -131,12 +199,15 @@ void AddHostCommands(Program& program, AdminOptions& admin) {
   command = program.AddCommand(
       "revoke", "Refuse a host from now on, by an order signed with admin.key",
       host);
-  command->add_option("NAME", revoke->name)->required();
-  command->add_option("--vault", revoke->vault)->capture_default_str();
-  command->add_option("--reason", revoke->reason, "kept in the journal");
-  command->add_option("--admin-key", revoke->admin_key,
-                      "default: admin.key of the admin directory");
+  AddOrderOptions(command, *revoke);
   program.OnRun(command, [&admin, revoke] { return Revoke(admin, *revoke); });
+
+  auto remove = std::make_shared<HostOptions>();
+  command = program.AddCommand(
+      "remove", "Revoke a host that is gone for good and list it no more",
+      host);
+  AddOrderOptions(command, *remove);
+  program.OnRun(command, [&admin, remove] { return Remove(admin, *remove); });
 }
 
 }  // namespace nightsafe

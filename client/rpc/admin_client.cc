@@ -87,6 +87,13 @@ absl::StatusOr<std::vector<v1::ReaderRecord>> AdminClient::ListReaders() const {
   return ToVector(*reply.mutable_readers());
 }
 
+absl::StatusOr<std::vector<v1::TokenRecord>> AdminClient::ListTokens() const {
+  NS_ASSIGN_OR_RETURN(
+      auto reply,
+      Call(connection_, &v1::Admin::Stub::ListTokens, v1::ListTokensRequest()));
+  return ToVector(*reply.mutable_tokens());
+}
+
 absl::StatusOr<std::vector<v1::AdminSnapshot>> AdminClient::ListSnapshots(
     absl::string_view vault, absl::string_view host,
     absl::string_view set) const {

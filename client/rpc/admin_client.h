@@ -31,6 +31,7 @@ class AdminClient {
   absl::StatusOr<std::vector<v1::HostRecord>> ListHosts(
       absl::string_view vault) const;
   absl::StatusOr<std::vector<v1::ReaderRecord>> ListReaders() const;
+  absl::StatusOr<std::vector<v1::TokenRecord>> ListTokens() const;
   absl::StatusOr<std::vector<v1::AdminSnapshot>> ListSnapshots(
       absl::string_view vault, absl::string_view host,
       absl::string_view set) const;

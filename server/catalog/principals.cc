@@ -42,6 +42,7 @@ absl::Status Principals::Apply(const ServerRecord& record) {
     case ServerRecord::kRenewed:
       return ApplyRenewed(record.renewed());
     case ServerRecord::kOrdered:
+      return ApplyOrdered(record.ordered().order());
     case ServerRecord::CHANGE_NOT_SET:
       break;
   }
@@ -200,13 +201,9 @@ absl::StatusOr<Order> Principals::Verify(const SignedOrder& order) const {
 absl::Status Principals::ApplyRevoked(const SignedOrder& signed_order) {
   NS_ASSIGN_OR_RETURN(const Order order, Verify(signed_order));
   if (order.has_revoke_host()) {
-    const auto host = hosts_.find({order.vault(), order.revoke_host().host()});
-    if (host == hosts_.end()) {
-      return absl::NotFoundError(absl::StrCat("there is no host ",
-                                              order.revoke_host().host(),
-                                              " of vault ", order.vault()));
-    }
-    host->second.revoked = true;
+    NS_ASSIGN_OR_RETURN(HostRegistration * host,
+                        HostOf(order, order.revoke_host().host()));
+    host->revoked = true;
   } else if (order.has_revoke_reader() && order.vault().empty()) {
     const auto reader = readers_.find(order.revoke_reader().reader());
     if (reader == readers_.end()) {
@@ -231,6 +228,7 @@ absl::Status Principals::ApplyAdminKey(const SignedOrder& signed_order) {
   NS_RETURN_IF_ERROR(
       TakeField("admin key", order.add_admin_key().public_key(), key));
   admin_keys_[KeyIdOf(key)] = key;
+  admin_key_orders_.push_back(signed_order);
   nonces_.insert(order.nonce());
   return absl::OkStatus();
 }
@@ -256,7 +254,9 @@ const ReaderRegistration* Principals::FindReader(
 
 std::vector<HostRegistration> Principals::Hosts() const {
   std::vector<HostRegistration> hosts;
-  for (const auto& [key, host] : hosts_) hosts.push_back(host);
+  for (const auto& [key, host] : hosts_) {
+    if (!host.removed) hosts.push_back(host);
+  }
   return hosts;
 }
 

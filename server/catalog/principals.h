@@ -53,6 +53,10 @@ class Principals {
                                            const KeyFingerprint& key) const;
   std::vector<HostRegistration> Hosts() const;
   std::vector<ReaderRegistration> Readers() const;
+  std::vector<TokenInfo> Tokens() const;
+  const std::vector<v1::format::SignedOrder>& admin_key_orders() const {
+    return admin_key_orders_;
+  }
 
   // INVALID_ARGUMENT, PERMISSION_DENIED; whether it was obeyed before is not
   // looked at.
@@ -80,6 +84,13 @@ class Principals {
   absl::Status Enrol(const TokenGrant& principal, const KeyFingerprint& key,
                      const IssuedCertificate& certificate);
   absl::Status ApplyRevoked(const v1::format::SignedOrder& signed_order);
+  absl::Status ApplyOrdered(const v1::format::SignedOrder& signed_order);
+  absl::Status Unenrol(const v1::format::Order& order, const std::string& name,
+                       bool stolen);
+  absl::Status RemoveHost(const v1::format::Order& order);
+  absl::Status RevokeToken(const std::string& token_hash);
+  absl::StatusOr<HostRegistration*> HostOf(const v1::format::Order& order,
+                                           const std::string& name);
   absl::Status ApplyAdminKey(const v1::format::SignedOrder& signed_order);
   absl::Status CheckDomain(const ServerRecord::PrincipalAdded& added) const;
   absl::Status CheckNewHost(const ServerRecord::PrincipalAdded& added) const;
@@ -93,6 +104,7 @@ class Principals {
   std::map<std::string, ReaderRegistration> readers_;
   std::map<TokenHash, TokenState> tokens_;
   std::map<TokenGrant, IssuedCertificate> certificates_;  // the last of each
+  std::vector<v1::format::SignedOrder> admin_key_orders_;
   std::set<std::string> nonces_;
   uint32_t last_writer_ = 0;
   uint64_t revocations_ = 0;

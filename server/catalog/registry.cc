@@ -330,8 +330,10 @@ absl::Status Registry::Submit(const v1::format::SignedOrder& signed_order) {
   ServerRecord record = RecordNow(state_->clock);
   if (order.has_add_admin_key()) {
     *record.mutable_admin_key_added()->mutable_order() = signed_order;
-  } else {
+  } else if (order.has_revoke_host() || order.has_revoke_reader()) {
     *record.mutable_revoked()->mutable_order() = signed_order;
+  } else {
+    *record.mutable_ordered()->mutable_order() = signed_order;
   }
   NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
   NS_KILL_POINT("order.recorded");
@@ -363,6 +365,16 @@ std::vector<HostRegistration> Registry::Hosts() const {
 std::vector<ReaderRegistration> Registry::Readers() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->principals.Readers();
+}
+
+std::vector<TokenInfo> Registry::Tokens() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->principals.Tokens();
+}
+
+std::vector<v1::format::SignedOrder> Registry::AdminKeyOrders() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->principals.admin_key_orders();
 }
 
 uint64_t Registry::revocations() const {

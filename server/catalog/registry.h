@@ -46,6 +46,7 @@ struct HostRegistration {
   uint32_t domain_number = 0;  // unique in the vault, from 1
   bool enrolled = false;
   bool revoked = false;
+  bool removed = false;        // revoked, and no longer listed
   KeyFingerprint fingerprint;  // of the active certificate's key
   absl::Time certificate_expires;
 };
@@ -68,6 +69,13 @@ struct TokenGrant {
   std::string vault;    // hosts
   std::string name;
   friend auto operator<=>(const TokenGrant&, const TokenGrant&) = default;
+};
+// A token that was issued, without the token.
+struct TokenInfo {
+  TokenHash hash;
+  TokenGrant grant;
+  absl::Time expires;
+  bool used = false;
 };
 struct IssuedCertificate {
   std::string der;
@@ -134,14 +142,21 @@ class Registry {
       const std::function<absl::StatusOr<IssuedCertificate>()>& issue);
 
   // Verifies the order against the admin keys, records it, obeys it. A nonce
-  // seen before: OK, nothing done.
+  // seen before: OK, nothing done. INVALID_ARGUMENT: an order about a vault's
+  // snapshots or keys, which its own journal takes.
   absl::Status Submit(const v1::format::SignedOrder& order);
 
   absl::StatusOr<HostRegistration> FindHost(absl::string_view vault,
                                             absl::string_view host) const;
   absl::StatusOr<ReaderRegistration> FindReader(absl::string_view reader) const;
+  // Without removed ones.
   std::vector<HostRegistration> Hosts() const;
   std::vector<ReaderRegistration> Readers() const;
+  // Tokens that count, used or not, by principal.
+  std::vector<TokenInfo> Tokens() const;
+  // Orders that added admin keys, in their order: every vault's journal gets
+  // them.
+  std::vector<v1::format::SignedOrder> AdminKeyOrders() const;
   // Rises with every revocation: a supervisor compares it cheaply.
   uint64_t revocations() const;
 

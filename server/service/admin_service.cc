@@ -135,7 +135,7 @@ absl::Status AdminService::AddReader(const v1::AddReaderRequest& request) {
 grpc::Status AdminService::SubmitOrder(grpc::ServerContext*,
                                        const v1::SubmitOrderRequest* request,
                                        v1::SubmitOrderReply*) {
-  return ToGrpc(data_.registry().Submit(request->order()));
+  return ToGrpc(data_.Obey(request->order()));
 }
 
 grpc::Status AdminService::ListHosts(grpc::ServerContext*,
@@ -150,6 +150,20 @@ grpc::Status AdminService::ListHosts(grpc::ServerContext*,
       if (host.vault != vault->registration().name) continue;
       *reply->add_hosts() = ToRecord(host, sets);
     }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListTokens(grpc::ServerContext*,
+                                      const v1::ListTokensRequest*,
+                                      v1::ListTokensReply* reply) {
+  for (const TokenInfo& token : data_.registry().Tokens()) {
+    v1::TokenRecord& record = *reply->add_tokens();
+    record.set_token_hash(std::string(token.hash.text()));
+    record.set_vault(token.grant.vault);
+    record.set_name(token.grant.name);
+    record.set_expires_unix_ns(absl::ToUnixNanos(token.expires));
+    record.set_used(token.used);
   }
   return grpc::Status::OK;
 }

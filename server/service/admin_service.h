@@ -50,6 +50,9 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status ListHosts(grpc::ServerContext* context,
                          const v1::ListHostsRequest* request,
                          v1::ListHostsReply* reply) override;
+  grpc::Status ListTokens(grpc::ServerContext* context,
+                          const v1::ListTokensRequest* request,
+                          v1::ListTokensReply* reply) override;
   grpc::Status ListReaders(grpc::ServerContext* context,
                            const v1::ListReadersRequest* request,
                            v1::ListReadersReply* reply) override;

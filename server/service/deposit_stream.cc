@@ -116,7 +116,7 @@ absl::StatusOr<v1::DepositReply> DepositStream::Commit(
   // The supervisor ends streams of the revoked a moment later.
   NS_ASSIGN_OR_RETURN(HostRegistration host,
                       data_.registry().FindHost(host_.vault, host_.host));
-  if (host.revoked) {
+  if (host.revoked || !host.enrolled) {
     return absl::PermissionDeniedError(
         absl::StrCat("host ", host.name, " was revoked: ask the admin"));
   }

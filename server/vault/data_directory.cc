@@ -252,8 +252,37 @@ absl::Status DataDirectory::OpenVault(const VaultRegistration& registration,
         vault, Vault::Open(fs_, paths, registration, clock_, *index_, options_,
                            report, progress));
   }
+  if (!read_only_) CopyAdminKeys(*vault, report);
   absl::MutexLock lock(&mutex_);
   vaults_[registration.name] = std::move(vault);
+  return absl::OkStatus();
+}
+
+// Without them a vault obeys fewer keys: no reason for a start to fail.
+void DataDirectory::CopyAdminKeys(Vault& vault, StartupReport& report) {
+  const absl::Status status = vault.CopyAdminKeys(registry_->AdminKeyOrders());
+  if (status.ok()) return;
+  report.notes.push_back(
+      absl::StrCat("vault ", vault.registration().name,
+                   ": orders of later admin keys are not taken there yet (",
+                   status.message(), "); the next start tries again"));
+}
+
+absl::Status DataDirectory::Obey(const v1::format::SignedOrder& signed_order) {
+  // Where it goes; who obeys it verifies it.
+  v1::format::Order order;
+  if (!order.ParseFromString(signed_order.order())) {
+    return absl::InvalidArgumentError("order: it does not parse");
+  }
+  if (ConcernsVault(order)) {
+    NS_ASSIGN_OR_RETURN(Vault * vault, FindVault(order.vault()));
+    return vault->Obey(signed_order);
+  }
+  NS_RETURN_IF_ERROR(registry_->Submit(signed_order));
+  if (!order.has_add_admin_key()) return absl::OkStatus();
+  for (Vault* vault : Vaults()) {
+    NS_RETURN_IF_ERROR(vault->CopyAdminKeys(registry_->AdminKeyOrders()));
+  }
   return absl::OkStatus();
 }
 

@@ -70,6 +70,10 @@ class DataDirectory {
   // registration.
   absl::Status AddVault(const VaultRegistration& vault,
                         ByteView sealed_keyring);
+  // Carries out an order, durably: in the journal of the vault that it concerns
+  // (Vault::Obey) or in the server's (Registry::Submit). A new admin key goes
+  // to every vault as well.
+  absl::Status Obey(const v1::format::SignedOrder& order);
   // NOT_FOUND. The pointer lives as long as the directory.
   absl::StatusOr<Vault*> FindVault(absl::string_view name);
   std::vector<Vault*> Vaults();
@@ -91,6 +95,7 @@ class DataDirectory {
       FileSystem& fs, absl::string_view path, const Clock& clock,
       const DataOptions& options, StartupReport& report,
       const absl::Status& reason);
+  void CopyAdminKeys(Vault& vault, StartupReport& report);
   absl::Status OpenVaults(StartupReport& report, const IndexProgress& progress);
   absl::Status OpenVault(const VaultRegistration& registration,
                          StartupReport& report, const IndexProgress& progress);

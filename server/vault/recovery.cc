@@ -144,7 +144,7 @@ class Recovery {
   absl::Status FinishPack(const PackId& pack, PackPlace place,
                           const PackState* state) {
     const std::string path = PackPath(paths_, pack, place);
-    NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForWrite(path));
+    NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForRead(path));
     NS_RETURN_IF_ERROR(file->SyncData());
     NS_KILL_POINT("recovery.pack-synced");
     file->DropCache();

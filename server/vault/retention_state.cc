@@ -168,6 +168,19 @@ HostPlan RetentionState::PlanOf(const std::string& host, absl::Time now) const {
   return PlanAt(host, clock);
 }
 
+std::vector<SnapshotId> RetentionState::GoingBy(const HostPlan& plan,
+                                                absl::Time now) const {
+  JournalClock clock = clock_;
+  clock.Advance(now);
+  std::vector<SnapshotId> going;
+  // What needs an admin's override never goes by itself.
+  if (!plan.refusals.empty()) return going;
+  for (const SnapshotId& id : plan.ExpiringIds()) {
+    if (CheckExpire(places_.at(id), clock).ok()) going.push_back(id);
+  }
+  return going;
+}
+
 HostPlan RetentionState::PlanAt(const std::string& host,
                                 const JournalClock& clock) const {
   HostHistory history = histories_.Of(host, snapshots_);
@@ -329,43 +342,28 @@ void RetentionState::Expire(size_t place) {
 
 void RetentionState::ApplyTombstoned(const VaultRecord::Tombstoned& record,
                                      uint64_t number) {
-  std::vector<size_t> places;
-  const absl::Status refused = CheckTombstoned(record, places);
-  if (!refused.ok()) Report(number, refused.message());
-  for (const size_t place : places) Expire(place);
-}
-
-absl::Status RetentionState::CheckTombstoned(
-    const VaultRecord::Tombstoned& record, std::vector<size_t>& places) const {
   absl::Status refused;
+  std::vector<size_t> places;
   std::map<std::string, std::set<SnapshotId>> going;  // by host
   for (const std::string& id : record.snapshots()) {
     const auto place = PlaceOf(id);
-    absl::Status allowed =
-        place.ok() ? CheckExpire(*place, clock_) : place.status();
-    if (allowed.ok()) {
-      const SnapshotInfo& info = snapshots_[*place];
-      const auto [host, added] = going.try_emplace(info.host);
-      if (added) {
-        const HostPlan plan = PlanAt(info.host, clock_);
-        // What is refused without an admin's override is never by itself.
-        if (plan.refusals.empty()) {
-          const auto ids = plan.ExpiringIds();
-          host->second = {ids.begin(), ids.end()};
-        }
-      }
-      if (!host->second.contains(info.id)) {
-        allowed = Refused(
-            absl::StrCat(SnapshotText(info), " stays by the policy in force"));
-      }
+    refused.Update(place.status());
+    if (!place.ok()) continue;
+    const SnapshotInfo& info = snapshots_[*place];
+    const auto [host, added] = going.try_emplace(info.host);
+    if (added) {
+      const auto ids = GoingBy(PlanAt(info.host, clock_), clock_.Now().time);
+      host->second.insert(ids.begin(), ids.end());
     }
-    if (allowed.ok()) {
+    if (host->second.contains(info.id)) {
       places.push_back(*place);
-    } else if (refused.ok()) {
-      refused = allowed;
+    } else {
+      refused.Update(Refused(
+          absl::StrCat(SnapshotText(info), " stays by the policy in force")));
     }
   }
-  return refused;
+  for (const size_t place : places) Expire(place);
+  if (!refused.ok()) Report(number, refused.message());
 }
 
 void RetentionState::ApplyPurged(const VaultRecord::Purged& record,
@@ -375,12 +373,10 @@ void RetentionState::ApplyPurged(const VaultRecord::Purged& record,
     const auto place = PlaceOf(id);
     const absl::Status allowed =
         place.ok() ? CheckPurge(*place, clock_) : place.status();
-    if (allowed.ok()) {
-      snapshots_[*place].life = SnapshotLife::kPurged;
-      histories_.Forget(snapshots_[*place], *place);
-    } else if (refused.ok()) {
-      refused = allowed;
-    }
+    refused.Update(allowed);
+    if (!allowed.ok()) continue;
+    snapshots_[*place].life = SnapshotLife::kPurged;
+    histories_.Forget(snapshots_[*place], *place);
   }
   if (!refused.ok()) Report(number, refused.message());
 }

@@ -63,6 +63,8 @@ class RetentionState {
                                                absl::Time now) const;
   // By the policies in force.
   HostPlan PlanOf(const std::string& host, absl::Time now) const;
+  // What of that plan an unattended prune lets go: nothing if it is refused.
+  std::vector<SnapshotId> GoingBy(const HostPlan& plan, absl::Time now) const;
   // Hosts with a snapshot that is not purged.
   std::vector<std::string> Hosts() const { return histories_.Hosts(); }
   // Expired ones whose trash time has passed, by sequence.
@@ -119,8 +121,6 @@ class RetentionState {
   RetentionPolicy PolicyOf(const std::string& host, const std::string& set,
                            const JournalClock& clock) const;
   HostPlan PlanAt(const std::string& host, const JournalClock& clock) const;
-  absl::Status CheckTombstoned(const VaultRecord::Tombstoned& record,
-                               std::vector<size_t>& places) const;
   void CarryOut(const Order& order);
   void Expire(size_t place);
 

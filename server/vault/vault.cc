@@ -183,6 +183,27 @@ absl::Status Vault::StoreKeyring(ByteView sealed_keyring) {
   });
 }
 
+absl::Status Vault::Obey(const v1::format::SignedOrder& order) {
+  return ObeyOrder(*journal_, order);
+}
+
+absl::Status Vault::CopyAdminKeys(
+    const std::vector<v1::format::SignedOrder>& orders) {
+  return nightsafe::CopyAdminKeys(*journal_, orders);
+}
+
+std::vector<HostPlan> Vault::Plans(const std::string& host) const {
+  return PlanHosts(*journal_, host, clock_);
+}
+
+absl::StatusOr<std::vector<HostPlan>> Vault::PruneByPolicy() {
+  return nightsafe::PruneByPolicy(*journal_, clock_);
+}
+
+absl::StatusOr<uint64_t> Vault::PurgeDue() {
+  return nightsafe::PurgeDue(*journal_);
+}
+
 absl::StatusOr<ScrubResult> Vault::Scrub(const ScrubCallback& progress,
                                          bool resume) {
   ScrubCursor cursor;

@@ -26,6 +26,7 @@
 #include "server/vault/deposit_session.h"
 #include "server/vault/object_store.h"
 #include "server/vault/recovery.h"
+#include "server/vault/retention.h"
 #include "server/vault/scrub.h"
 #include "server/vault/scrub_cursor.h"
 #include "server/vault/snapshot_info.h"
@@ -128,6 +129,20 @@ class Vault {
   // Serialised SealedKeyring; empty if none was stored.
   std::string sealed_keyring() const;
   absl::Status StoreKeyring(ByteView sealed_keyring);
+
+  // As the functions of retention.h.
+  absl::Status Obey(const v1::format::SignedOrder& order);
+  absl::Status CopyAdminKeys(
+      const std::vector<v1::format::SignedOrder>& orders);
+  std::vector<HostPlan> Plans(const std::string& host) const;
+  absl::StatusOr<std::vector<HostPlan>> PruneByPolicy();
+  absl::StatusOr<uint64_t> PurgeDue();
+
+  // What the journal says, under its lock: for what has no call of its own.
+  template <typename F>
+  auto Read(F take) const {
+    return journal_->Read(take);
+  }
 
   // As ScrubVault, anew or from where an interrupted one stopped, and journals
   // that it was done. Stopped by an error of `progress` or a kill, it can be

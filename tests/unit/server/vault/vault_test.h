@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/io/file_system.h"
+#include "common/order/order.h"
 #include "server/vault/vault.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/vault_fixture.h"
@@ -167,8 +168,9 @@ class VaultTest : public ::testing::Test {
 
   TestClock clock_;
   const TestVault vault_keys_;
-  const ServerId server_ = RandomId<ServerId>();
-  const VerifyKey admin_ = SigningKey::Generate().verify_key();
+  const SigningKey admin_key_ = SigningKey::Generate();
+  const VerifyKey admin_ = admin_key_.verify_key();
+  const ServerId server_ = MakeServerId(admin_);
   std::unique_ptr<FileSystem> posix_;
   FaultyFileSystem fs_;
   StoreOptions options_;
