@@ -1,8 +1,11 @@
 #include "server/vault/lost_pack.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "server/pack/pack_reader.h"
 #include "server/vault/named_pack.h"
+#include "server/vault/snapshot_names.h"
 
 namespace nightsafe {
 
@@ -32,6 +35,35 @@ absl::StatusOr<std::optional<FoundPack>> FindLostPack(FileSystem& fs,
   contents.length = sealed->toc.pack_length;
   return FoundPack{.sealed = *std::move(sealed),
                    .contents = std::move(contents)};
+}
+
+std::string DescribeLoss(absl::string_view vault, const PackId& pack,
+                         absl::string_view reason,
+                         absl::string_view snapshots) {
+  return absl::StrCat(
+      "vault ", vault, ": pack ", PackFileName(pack), " ", reason, "; ",
+      snapshots,
+      "; the next backup of these hosts puts what still exists again; if the "
+      "whole pack is found, put it back under its name and restart nightsafed");
+}
+
+void AddEarlierLosses(absl::string_view vault, const VaultJournal& journal,
+                      int64_t until_ns, std::vector<std::string>& losses) {
+  journal.Read([&](const VaultState& state) {
+    const absl::Time last = state.snapshots().empty()
+                                ? absl::InfinitePast()
+                                : state.snapshots().back().received;
+    for (const auto& [pack, pack_state] : state.packs()) {
+      if (!pack_state.lost || pack_state.removed) continue;
+      if (pack_state.ended_ns > until_ns ||
+          absl::FromUnixNanos(pack_state.ended_ns) <= last) {
+        continue;
+      }
+      losses.push_back(
+          DescribeLoss(vault, pack, pack_state.ended_reason,
+                       NameSnapshots(state, pack_state.first_sequence, {})));
+    }
+  });
 }
 
 }  // namespace nightsafe

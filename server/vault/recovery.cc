@@ -45,7 +45,10 @@ class Recovery {
       Note("the journal ends with a record that was never finished");
     }
     NS_RETURN_IF_ERROR(BeginRebuild());
+    const int64_t begun_ns = journal_.Read(
+        [](const VaultState& state) { return state.last_time_ns(); });
     NS_RETURN_IF_ERROR(FinishPacks());
+    AddEarlierLosses(vault_.name, journal_, begun_ns, report_.losses);
     NS_KILL_POINT("recovery.packs-finished");
     NS_RETURN_IF_ERROR(LosePacks());
     return rebuild_ ? EndRebuild() : CatchUp();
@@ -321,13 +324,10 @@ class Recovery {
     const std::string snapshots = journal_.Read([&](const VaultState& now) {
       return NameSnapshots(now, first, loss.domains);
     });
-    report_.losses.push_back(absl::StrCat(
-        "vault ", vault_.name, ": pack ", PackFileName(pack), " ", reason,
-        counted ? absl::StrCat(", ", loss.objects, " objects are gone") : "",
-        "; ", snapshots,
-        "; the next backup of these hosts puts what still exists again; if "
-        "the whole pack is found, put it back under its name and restart "
-        "nightsafed"));
+    const std::string gone =
+        counted ? absl::StrCat(", ", loss.objects, " objects are gone") : "";
+    report_.losses.push_back(
+        DescribeLoss(vault_.name, pack, absl::StrCat(reason, gone), snapshots));
   }
 
   // An index that lost batches: packs it knows too little of are read again, a

@@ -194,7 +194,7 @@ TEST_F(RecoveryTest, ShortPackKeepsWhatStands) {
   stdfs::resize_file(file, stdfs::file_size(file) - 1);
   for (int run = 0; run < 2; ++run) {
     Start();
-    EXPECT_EQ(report_.losses.size(), run == 0 ? 1u : 0u);
+    EXPECT_EQ(report_.losses.size(), 1u);  // again until a commit
     std::vector<ObjectId> data;
     for (const SealedObject& object : tree.objects) {
       if (ParseObject(AsBytes(object.bytes))->kind == ObjectKind::kData) {
