@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/kill_point.h"
@@ -81,9 +82,18 @@ absl::StatusOr<ServerConfig> LoadConfig(FileSystem& fs,
         path, " does not exist; `nightsafed init ", data, "` makes it"));
   }
   if (!text.ok()) return text.status();
+  // One that was cut off must not mean other addresses and limits.
+  if (absl::StripAsciiWhitespace(*text).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " is empty: put it back, or write {} there to take every "
+                     "default"));
+  }
   auto config = ParseConfig(*text);
-  if (!config.ok()) return Annotate(config.status(), path);
-  return config;
+  if (config.ok()) return config;
+  return absl::Status(config.status().code(),
+                      absl::StrCat(path, ": ", config.status().message(),
+                                   "; correct it, or put it back"));
 }
 
 }  // namespace nightsafe

@@ -11,7 +11,7 @@ from world import Failure, check, digest_of_tree, program
 
 DOCUMENTED = (1, 2, 4, 7, 8)
 NEXT_STEP = re.compile(
-    r"run `|rebuild|restore|copy|put back|give|see |replace|remove|free|init|"
+    r"run `|rebuild|restore|copy|put back|put it back|give|see |replace|remove|free|init|"
     r"backup|correct|must be", re.I)
 Context = namedtuple("Context", "sibling older")
 
@@ -213,7 +213,7 @@ class ServerCell:
                   f"{taken.name} is forgotten and nothing says so: {started}")
         before = self.lacking()
         scrubbed = self.world.admin("scrub", expect=(0, 7))
-        sound = "0 not as they should be" in scrubbed
+        sound = " 0 not as they should be" in scrubbed
         told = not sound or self.named(started)
         check(told or not before, f"lacking {before}, and neither start-up nor "
               f"scrub names {self.names}: {scrubbed}")
