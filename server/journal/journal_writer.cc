@@ -21,7 +21,7 @@ absl::Status SyncTail(FileSystem& fs, absl::string_view directory) {
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
     if (!absl::EndsWith(*name, ".seg")) continue;
     NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                        fs.OpenForWrite(absl::StrCat(directory, "/", *name)));
+                        fs.OpenForRead(absl::StrCat(directory, "/", *name)));
     NS_RETURN_IF_ERROR(file->SyncData());
     NS_KILL_POINT("journal.tail-synced");
     file->DropCache();

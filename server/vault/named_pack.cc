@@ -56,7 +56,7 @@ absl::Status ReadPastCache(FileSystem& fs, const VaultPaths& paths,
 absl::Status SyncNamedPack(FileSystem& fs, const VaultPaths& paths,
                            const PackId& pack) {
   const absl::StatusOr<std::unique_ptr<File>> file =
-      fs.OpenForWrite(paths.SealedPack(pack));
+      fs.OpenForRead(paths.SealedPack(pack));
   if (absl::IsNotFound(file.status())) return absl::OkStatus();
   NS_RETURN_IF_ERROR(file.status());
   NS_RETURN_IF_ERROR((*file)->SyncData());

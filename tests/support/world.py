@@ -29,6 +29,7 @@ def program(name):
     build = os.environ.get(
         "NIGHTSAFE_BIN", os.path.join(repository(), "build", "release"))
     folder = {"nightsafed": "server",
+              "nightsafe-sweep": "server/sweep",
               "plain_read_key": "tests/support",
               "no_sync.so": "tests/support",
               "failing_calls.so": "tests/support",
