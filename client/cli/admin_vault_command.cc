@@ -23,7 +23,9 @@ absl::StatusOr<ExitCode> Add(const AdminOptions& admin,
   NS_ASSIGN_OR_RETURN(
       std::string text,
       ReadWholeFile(*NewPosixFileSystem(), options.file, kMaxVaultFileBytes));
-  NS_ASSIGN_OR_RETURN(VaultFile vault, DecodeVaultFile(text));
+  absl::StatusOr<VaultFile> decoded = DecodeVaultFile(text);
+  if (!decoded.ok()) return Annotate(decoded.status(), options.file);
+  const VaultFile& vault = *decoded;
   NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
   NS_RETURN_IF_ERROR(AddVaultToServer(link->client(), vault));
   std::fprintf(stderr,

@@ -101,8 +101,10 @@ absl::StatusOr<ExitCode> Run(const ClientOptions& client,
                       LoadHostCredential(*fs, client.config_directory));
   NS_ASSIGN_OR_RETURN(
       DepositKey key,
-      LoadDepositKey(*fs, CredentialDirectory(client.config_directory,
-                                              CredentialRole::kHost, "")));
+      LoadDepositKey(*fs,
+                     CredentialDirectory(client.config_directory,
+                                         CredentialRole::kHost, ""),
+                     credential.name));
   BackupOptions options;
   options.connection = ConnectionOf(credential);
   options.state_directory = client.state_directory + "/agent";

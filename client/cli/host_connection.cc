@@ -41,12 +41,6 @@ absl::StatusOr<Credential> LoadHostCredential(FileSystem& fs,
       Credential credential,
       LoadCredential(fs,
                      CredentialDirectory(config, CredentialRole::kHost, "")));
-  if (credential.certificate_pem.empty()) {
-    return absl::FailedPreconditionError(
-        "enrolment was begun and not finished: run `nightsafe enrol` again "
-        "with "
-        "the same enrolment file");
-  }
   NS_RETURN_IF_ERROR(CheckCredential(
       CredentialDirectory(config, CredentialRole::kHost, ""), credential));
   return credential;

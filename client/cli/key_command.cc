@@ -59,7 +59,9 @@ absl::StatusOr<ExitCode> Create(const KeyOptions& options) {
 
 absl::StatusOr<Keyring> OpenVaultKeyring(const KeyOptions& options) {
   NS_ASSIGN_OR_RETURN(std::string vault_text, ReadFile(options.vault_file));
-  NS_ASSIGN_OR_RETURN(VaultFile vault, DecodeVaultFile(vault_text));
+  absl::StatusOr<VaultFile> decoded = DecodeVaultFile(vault_text);
+  if (!decoded.ok()) return Annotate(decoded.status(), options.vault_file);
+  const VaultFile& vault = *decoded;
   NS_ASSIGN_OR_RETURN(std::string key_text, ReadFile(options.recovery_key));
   NS_ASSIGN_OR_RETURN(
       std::string secret,

@@ -94,12 +94,6 @@ absl::Status ReadingSession::ConnectAsReader() {
   NS_ASSIGN_OR_RETURN(Credential credential,
                       LoadReader(*NewPosixFileSystem(),
                                  client_.config_directory, options_.reader));
-  if (credential.certificate_pem.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the enrolment of reader ", credential.name,
-                     " was begun and not finished: run `nightsafe enrol` again "
-                     "with the same enrolment file"));
-  }
   const std::string directory = CredentialDirectory(
       client_.config_directory, CredentialRole::kReader, credential.name);
   NS_RETURN_IF_ERROR(CheckCredential(directory, credential));

@@ -135,6 +135,12 @@ absl::StatusOr<Credential> LoadCredential(FileSystem& fs,
 
 absl::Status CheckCredential(absl::string_view directory,
                              const Credential& credential) {
+  if (credential.certificate_pem.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        FileIn(directory, "certificate.pem"),
+        " is not there: enrolment was begun and not finished: run `nightsafe "
+        "enrol` again with the same enrolment file"));
+  }
   const auto damaged = [directory](absl::string_view name,
                                    const absl::Status& why) {
     return absl::DataLossError(absl::StrCat(
@@ -166,12 +172,18 @@ absl::Status SaveDepositKey(FileSystem& fs, absl::string_view directory,
 }
 
 absl::StatusOr<DepositKey> LoadDepositKey(FileSystem& fs,
-                                          absl::string_view directory) {
+                                          absl::string_view directory,
+                                          absl::string_view host) {
   const std::string path = FileIn(directory, "deposit.key");
   NS_ASSIGN_OR_RETURN(std::string text, ReadWholeFile(fs, path, kMaxFileBytes));
   absl::StatusOr<DepositKey> key = DecodeDepositKeyFile(text, "");
   EraseString(text);
   if (!key.ok()) return Annotate(key.status(), path);
+  if (key->certificate.host() != host) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, " is of host ", key->certificate.host(), ", this is ", host,
+        ": put the right one back, or enrol again with a new enrolment file"));
+  }
   return key;
 }
 

@@ -49,15 +49,17 @@ absl::Status SaveCredential(FileSystem& fs, absl::string_view directory,
 absl::StatusOr<Credential> LoadCredential(FileSystem& fs,
                                           absl::string_view directory);
 
-// DATA_LOSS names the file of keys or certificates that is damaged; for a
-// credential whose enrolment is finished.
+// DATA_LOSS names the file of keys or certificates that is damaged;
+// FAILED_PRECONDITION: the enrolment is not finished.
 absl::Status CheckCredential(absl::string_view directory,
                              const Credential& credential);
 
 absl::Status SaveDepositKey(FileSystem& fs, absl::string_view directory,
                             const DepositKey& key);
+// FAILED_PRECONDITION: it is another host's.
 absl::StatusOr<DepositKey> LoadDepositKey(FileSystem& fs,
-                                          absl::string_view directory);
+                                          absl::string_view directory,
+                                          absl::string_view host);
 
 // The reader credential called `name`, or the only one there is. NOT_FOUND,
 // or FAILED_PRECONDITION listing the names if there are several.

@@ -75,10 +75,12 @@ TEST_F(CredentialTest, DepositKeyRoundTrips) {
   const DepositKey key =
       MintDepositKey(keyring.DeriveEnrolKey(), "web1", 1, "web1", 1);
   ASSERT_TRUE(SaveDepositKey(*fs_, config_, key).ok());
-  absl::StatusOr<DepositKey> loaded = LoadDepositKey(*fs_, config_);
+  absl::StatusOr<DepositKey> loaded = LoadDepositKey(*fs_, config_, "web1");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->certificate.SerializeAsString(),
             key.certificate.SerializeAsString());
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      LoadDepositKey(*fs_, config_, "web2").status()));
 }
 
 TEST_F(CredentialTest, DamageIsToldAndNamesTheFile) {
