@@ -9,14 +9,15 @@ namespace {
 
 class Walk {
  public:
-  Walk(ObjectStore& store, uint32_t domain_number, uint64_t generation)
-      : store_(store), domain_number_(domain_number), generation_(generation) {}
+  Walk(ObjectStore& store, TouchSet& session, uint64_t generation)
+      : store_(store), session_(session), generation_(generation) {}
 
   absl::StatusOr<Closure> Run(const ObjectId& root) {
     NS_RETURN_IF_ERROR(Reach(std::span(&root, 1), /*is_root=*/true));
     while (!todo_.empty() && !closure_.more) {
       const IndexEntry node = todo_.back();
       todo_.pop_back();
+      if (store_.options().between_steps) store_.options().between_steps();
       NS_RETURN_IF_ERROR(ReadNode(node));
     }
     if (!gone_.empty()) {
@@ -27,7 +28,11 @@ class Walk {
 
  private:
   absl::Status Reach(std::span<const ObjectId> ids, bool is_root) {
-    NS_ASSIGN_OR_RETURN(auto found, store_.Find(domain_number_, ids));
+    const bool planted =
+        store_.options().defect == CollectionDefect::kTouchOnlyStops;
+    NS_ASSIGN_OR_RETURN(
+        auto found,
+        store_.FindAndTouch(session_, ids, planted ? generation_ : 0));
     for (size_t i = 0; i < ids.size(); ++i) {
       NS_RETURN_IF_ERROR(Visit(ids[i], found[i], is_root));
     }
@@ -51,25 +56,30 @@ class Walk {
       Miss(id);
       return absl::OkStatus();
     }
+    closure_.reached.Add(id, location->length);
     if (location->kind == ObjectKind::kData) {
       if (!is_root) return absl::OkStatus();
       return absl::InvalidArgumentError("the manifest's root is not a node");
     }
-    if (location->closed_generation == generation_) return absl::OkStatus();
+    if (location->closed_generation == generation_) {
+      closure_.reached.NoteStop();
+      return absl::OkStatus();
+    }
     if (reached_.insert(id).second) {
-      todo_.push_back({domain_number_, id, *location});
+      todo_.push_back({session_.domain_number(), id, *location});
     }
     return absl::OkStatus();
   }
 
   absl::Status ReadNode(IndexEntry entry) {
-    absl::StatusOr<std::string> bytes = store_.Read(entry.id, entry.location);
+    absl::StatusOr<std::string> bytes =
+        store_.Read(entry.domain_number, entry.id, entry.location);
     if (absl::IsNotFound(bytes.status())) {
       // It may have been moved to another pack meanwhile.
-      NS_ASSIGN_OR_RETURN(auto now,
-                          store_.Find(domain_number_, std::span(&entry.id, 1)));
+      NS_ASSIGN_OR_RETURN(
+          auto now, store_.Find(entry.domain_number, std::span(&entry.id, 1)));
       if (now[0] && now[0]->pack != entry.location.pack) {
-        todo_.push_back({domain_number_, entry.id, *now[0]});
+        todo_.push_back({entry.domain_number, entry.id, *now[0]});
         return absl::OkStatus();
       }
       Miss(entry.id);
@@ -92,7 +102,7 @@ class Walk {
   }
 
   ObjectStore& store_;
-  const uint32_t domain_number_;
+  TouchSet& session_;
   const uint64_t generation_;
   // Of nodes that are there, and of no other ids: what a host can make this
   // hold is less than it had to upload. Taken from the end: depth first.
@@ -106,9 +116,9 @@ class Walk {
 
 }  // namespace
 
-absl::StatusOr<Closure> WalkClosure(ObjectStore& store, uint32_t domain_number,
+absl::StatusOr<Closure> WalkClosure(ObjectStore& store, TouchSet& session,
                                     const ObjectId& root, uint64_t generation) {
-  return Walk(store, domain_number, generation).Run(root);
+  return Walk(store, session, generation).Run(root);
 }
 
 }  // namespace nightsafe

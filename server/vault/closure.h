@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "server/vault/object_store.h"
+#include "server/vault/reached_objects.h"
 
 namespace nightsafe {
 
@@ -16,12 +17,14 @@ struct Closure {
   // Nodes that were read; if nothing is missing they and all they reach are
   // present.
   std::vector<IndexEntry> proved;
+  ReachedObjects reached;  // what the walk met
 };
 
-// Stops at nodes marked closed in `generation`. `root` must be a node. A node
-// whose stored bytes are wrong counts as missing. UNAVAILABLE: a node cannot be
-// read now.
-absl::StatusOr<Closure> WalkClosure(ObjectStore& store, uint32_t domain_number,
+// Stops at nodes marked closed in `generation`. The session touches all that
+// is reached; what is condemned is missing. `root` must be a node. A node whose
+// stored bytes are wrong counts as missing. UNAVAILABLE: a node cannot be read
+// now.
+absl::StatusOr<Closure> WalkClosure(ObjectStore& store, TouchSet& session,
                                     const ObjectId& root, uint64_t generation);
 
 }  // namespace nightsafe

@@ -143,7 +143,8 @@ class Search {
     if (AddIfDamaged(domain, id, found[0], stack.back().hits)) {
       return absl::OkStatus();
     }
-    const absl::StatusOr<std::string> bytes = store_.Read(id, *found[0]);
+    const absl::StatusOr<std::string> bytes =
+        store_.Read(domain, id, *found[0]);
     const absl::StatusOr<ObjectView> view =
         bytes.ok() ? ParseObject(AsBytes(*bytes)) : bytes.status();
     if (!view.ok()) {

@@ -77,19 +77,30 @@ absl::Status CheckKeyed(const ManifestClear& clear) {
 }  // namespace
 
 DepositSession::DepositSession(ObjectStore& store, VaultJournal& journal,
+                               SessionTable& sessions,
+                               std::shared_ptr<SessionState> state,
                                const VaultRegistration& vault,
                                const HostRegistration& host,
                                absl::string_view set, const SessionId& session,
                                std::function<void()> closed)
     : store_(store),
       journal_(journal),
+      sessions_(sessions),
+      state_(std::move(state)),
       vault_(vault),
       host_(host),
       set_(set),
       session_(session),
       closed_(std::move(closed)) {}
 
-DepositSession::~DepositSession() { closed_(); }
+DepositSession::~DepositSession() {
+  sessions_.Leave(host_.name, session_);
+  closed_();
+}
+
+void DepositSession::BetweenSteps() const {
+  if (store_.options().between_steps) store_.options().between_steps();
+}
 
 absl::StatusOr<std::string> DepositSession::Wanted(ByteView ids) {
   const size_t count = ids.size() / ObjectId::kSize;
@@ -99,7 +110,7 @@ absl::StatusOr<std::string> DepositSession::Wanted(ByteView ids) {
                      " ids of ", ObjectId::kSize, " bytes are allowed"));
   }
   NS_ASSIGN_OR_RETURN(auto found,
-                      store_.Find(host_.domain_number, SplitIds(ids)));
+                      store_.FindAndTouch(*state_->touches, SplitIds(ids)));
   std::string bitmap((count + 7) / 8, '\0');
   for (size_t i = 0; i < count; ++i) {
     if (found[i].has_value()) continue;
@@ -124,10 +135,11 @@ absl::Status DepositSession::Put(ByteView object) {
                                   .kind = view->kind,
                                   .domain_number = host_.domain_number,
                                   .writer = host_.writer,
-                                  .bytes = object}));
+                                  .bytes = object},
+                                 state_->touches.get()));
   if (added) {
-    ++stored_objects_;
-    stored_bytes_ += object.size();
+    ++state_->stored_objects;
+    state_->stored_bytes += object.size();
   }
   return absl::OkStatus();
 }
@@ -136,7 +148,12 @@ absl::StatusOr<CommitOutcome> DepositSession::Commit(ByteView object) {
   NS_ASSIGN_OR_RETURN(Manifest manifest, CheckManifest(object));
   for (int i = 0; i < kMaxCommitTries; ++i) {
     absl::StatusOr<CommitOutcome> outcome = TryCommit(manifest);
-    if (outcome.ok()) return outcome;
+    if (outcome.ok()) {
+      if (!std::holds_alternative<Incomplete>(*outcome)) {
+        sessions_.End(host_.name, session_);
+      }
+      return outcome;
+    }
     if (!absl::IsAborted(outcome.status())) {
       return AsHostSeesIt(outcome.status());
     }
@@ -211,19 +228,55 @@ absl::StatusOr<CommitOutcome> DepositSession::TryCommit(
                       }));
   if (answer) return *std::move(answer);
   NS_RETURN_IF_ERROR(store_.failure());
-  const uint64_t generation = journal_.generation();
-  NS_ASSIGN_OR_RETURN(Closure closure, WalkClosure(store_, host_.domain_number,
+  uint64_t generation = journal_.generation();
+  NS_ASSIGN_OR_RETURN(Closure closure, WalkClosure(store_, *state_->touches,
                                                    manifest.root, generation));
   if (!closure.missing.empty()) {
     return CommitOutcome(Incomplete{.missing = std::move(closure.missing),
                                     .more = closure.more});
   }
   NS_KILL_POINT("commit.closure-held");
+  const ChangeMeasure measure =
+      MeasureAgainstPrevious(manifest, closure.reached);
+  BetweenSteps();
   NS_RETURN_IF_ERROR(StoreManifest(manifest));  // 1
   NS_KILL_POINT("commit.manifest-stored");
+  BetweenSteps();
+  if (store_.options().defect == CollectionDefect::kNewGenerationMarks) {
+    generation = journal_.generation();
+    for (IndexEntry& entry : closure.proved) {
+      entry.location.closed_generation = generation;
+    }
+  }
   NS_RETURN_IF_ERROR(store_.Barrier(closure.proved, generation));  // 2 to 4
   NS_KILL_POINT("commit.barrier-passed");
-  return AppendCommit(manifest, generation);  // 5
+  BetweenSteps();
+  return AppendCommit(manifest, measure, generation);  // 5
+}
+
+ChangeMeasure DepositSession::MeasureAgainstPrevious(
+    const Manifest& manifest, const ReachedObjects& reached) {
+  std::optional<PreviousSnapshot> previous;
+  std::string object;
+  journal_.Read([&](const VaultState& state) {
+    const auto& snapshots = state.snapshots();
+    for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
+      if (it->host != host_.name || it->set != set_) continue;
+      if (it->domain_number != host_.domain_number) return;
+      // What only a purged one reached may be gone.
+      if (it->life == SnapshotLife::kPurged) return;
+      previous = PreviousSnapshot{.reached_bytes = it->reached_bytes};
+      object = it->manifest;
+      return;
+    }
+  });
+  if (previous.has_value()) {
+    const auto parsed = ParseManifest(AsBytes(object));
+    if (!parsed.ok()) return {};  // such a commit record is refused
+    previous->root = parsed->root;
+  }
+  return MeasureChange(store_, host_.domain_number, manifest.root, reached,
+                       previous);
 }
 
 // After the closure held, so that a refused commit leaves no manifest behind.
@@ -238,7 +291,8 @@ absl::Status DepositSession::StoreManifest(const Manifest& manifest) {
 }
 
 absl::StatusOr<CommitOutcome> DepositSession::AppendCommit(
-    const Manifest& manifest, uint64_t generation) {
+    const Manifest& manifest, const ChangeMeasure& measure,
+    uint64_t generation) {
   std::optional<CommitOutcome> outcome;
   NS_RETURN_IF_ERROR(journal_.Update(
       [&](const VaultState& state,
@@ -254,13 +308,14 @@ absl::StatusOr<CommitOutcome> DepositSession::AppendCommit(
                             .received = absl::FromUnixNanos(now_ns),
                             .sequence = sequence};
         return std::vector<VaultRecord>{
-            CommitRecord(manifest, sequence, now_ns)};
+            CommitRecord(manifest, measure, sequence, now_ns)};
       }));
   NS_KILL_POINT("commit.recorded");
   return *std::move(outcome);
 }
 
 VaultRecord DepositSession::CommitRecord(const Manifest& manifest,
+                                         const ChangeMeasure& measure,
                                          uint64_t sequence,
                                          int64_t now_ns) const {
   VaultRecord record;
@@ -271,8 +326,11 @@ VaultRecord DepositSession::CommitRecord(const Manifest& manifest,
   commit.set_set(set_);
   commit.set_session(std::string(session_.text()));
   commit.set_manifest(manifest.object);
-  commit.set_new_bytes(stored_bytes_);
-  commit.set_new_objects(stored_objects_);
+  commit.set_new_bytes(state_->stored_bytes);
+  commit.set_new_objects(state_->stored_objects);
+  commit.set_previous_bytes(measure.previous_bytes);
+  commit.set_kept_bytes(measure.kept_bytes);
+  commit.set_reached_bytes(measure.reached_bytes);
   commit.set_domain_number(host_.domain_number);
   commit.set_writer(host_.writer);
   auto packs = store_.UnsealedPacks();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,8 +16,10 @@
 #include "common/base/ids.h"
 #include "common/snapshot/manifest.h"
 #include "server/catalog/registry.h"
+#include "server/vault/change_measure.h"
 #include "server/vault/closure.h"
 #include "server/vault/object_store.h"
+#include "server/vault/session_table.h"
 #include "server/vault/vault_journal.h"
 
 namespace nightsafe {
@@ -40,11 +43,13 @@ struct Incomplete {
 using CommitOutcome =
     std::variant<Committed, SameContent, ConflictingContent, Incomplete>;
 
-// Used by one stream at a time. Made by Vault::OpenSession, which it must not
-// outlive.
+// One stream's use of a session; used by one stream at a time. Made by
+// Vault::OpenSession, whose vault it must not outlive.
 class DepositSession {
  public:
+  // `state` is that of `session` in `sessions`.
   DepositSession(ObjectStore& store, VaultJournal& journal,
+                 SessionTable& sessions, std::shared_ptr<SessionState> state,
                  const VaultRegistration& vault, const HostRegistration& host,
                  absl::string_view set, const SessionId& session,
                  std::function<void()> closed);
@@ -72,8 +77,9 @@ class DepositSession {
   // knows whether it was committed: ask again.
   absl::StatusOr<CommitOutcome> Commit(ByteView manifest);
 
-  uint64_t stored_bytes() const { return stored_bytes_; }
-  uint64_t stored_objects() const { return stored_objects_; }
+  // By all streams of the session.
+  uint64_t stored_bytes() const { return state_->stored_bytes; }
+  uint64_t stored_objects() const { return state_->stored_objects; }
 
  private:
   absl::StatusOr<Manifest> CheckManifest(ByteView object) const;
@@ -83,20 +89,26 @@ class DepositSession {
   // ABORTED: the generation changed: begin again.
   absl::StatusOr<CommitOutcome> TryCommit(const Manifest& manifest);
   absl::Status StoreManifest(const Manifest& manifest);
+  ChangeMeasure MeasureAgainstPrevious(const Manifest& manifest,
+                                       const ReachedObjects& reached);
   absl::StatusOr<CommitOutcome> AppendCommit(const Manifest& manifest,
+                                             const ChangeMeasure& measure,
                                              uint64_t generation);
   v1::format::VaultRecord CommitRecord(const Manifest& manifest,
+                                       const ChangeMeasure& measure,
                                        uint64_t sequence, int64_t now_ns) const;
+  // For tests that do something else meanwhile.
+  void BetweenSteps() const;
 
   ObjectStore& store_;
   VaultJournal& journal_;
+  SessionTable& sessions_;
+  const std::shared_ptr<SessionState> state_;
   const VaultRegistration& vault_;
   const HostRegistration host_;
   const std::string set_;
   const SessionId session_;
   const std::function<void()> closed_;
-  uint64_t stored_bytes_ = 0;
-  uint64_t stored_objects_ = 0;
 };
 
 }  // namespace nightsafe

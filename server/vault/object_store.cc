@@ -47,12 +47,15 @@ ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
 
 ObjectStore::~ObjectStore() = default;
 
-absl::StatusOr<bool> ObjectStore::Put(const PackObject& object) {
+absl::StatusOr<bool> ObjectStore::Put(const PackObject& object,
+                                      TouchSet* session) {
   NS_RETURN_IF_ERROR(failure());
   const std::span<const ObjectId> one(&object.id, 1);
-  NS_ASSIGN_OR_RETURN(auto found, Find(object.domain_number, one));
+  NS_ASSIGN_OR_RETURN(auto found, session == nullptr
+                                      ? Find(object.domain_number, one)
+                                      : FindAndTouch(*session, one));
   if (found[0].has_value()) return false;
-  absl::StatusOr<bool> added = Append(object);
+  absl::StatusOr<bool> added = Append(object, session);
   if (TakeBarrierDue()) {
     absl::MutexLock lock(&sync_mutex_);
     const absl::Status status = BarrierLocked({}, journal_.generation());
@@ -61,14 +64,17 @@ absl::StatusOr<bool> ObjectStore::Put(const PackObject& object) {
   return added;
 }
 
-bool ObjectStore::IsWaiting(const PackObject& object) const {
+bool ObjectStore::IsWaiting(const PackObject& object, TouchSet* session) {
   absl::MutexLock lock(&mutex_);
-  return waiting_.contains({object.domain_number, object.id});
+  if (!waiting_.contains({object.domain_number, object.id})) return false;
+  touches_.Stored(session, object.domain_number, object.id, object.kind);
+  return true;
 }
 
-absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
+absl::StatusOr<bool> ObjectStore::Append(const PackObject& object,
+                                         TouchSet* session) {
   absl::MutexLock append_lock(&append_mutex_);
-  if (IsWaiting(object)) return false;
+  if (IsWaiting(object, session)) return false;
   if (object.kind != ObjectKind::kManifest) {
     NS_RETURN_IF_ERROR(
         space_.Spend(kPackRecordHeaderBytes + object.bytes.size()));
@@ -89,6 +95,8 @@ absl::StatusOr<bool> ObjectStore::Append(const PackObject& object) {
       .offset = entry->offset,
       .length = entry->length,
       .kind = object.kind};
+  // In the same step: whoever finds it in the index finds it touched.
+  touches_.Stored(session, object.domain_number, object.id, object.kind);
   ++puts_;
   ++unsealed_objects_;
   unsealed_bytes_ += entry->length;
@@ -152,6 +160,14 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
     NS_ASSIGN_OR_RETURN(auto indexed, index_.Find(vault_, domain_number, rest));
     for (size_t i = 0; i < places.size(); ++i) found[places[i]] = indexed[i];
   }
+  if (options_.defect == CollectionDefect::kClearInMemory) {
+    absl::MutexLock lock(&mutex_);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (found[i] && cleared_.contains({domain_number, ids[i]})) {
+        found[i]->closed_generation = 0;
+      }
+    }
+  }
   journal_.Read([&](const VaultState& state) {
     for (size_t i = 0; state.has_quarantine() && i < ids.size(); ++i) {
       if (found[i] && state.IsQuarantined(domain_number, ids[i], found[i]->pack,
@@ -161,6 +177,16 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
     }
   });
   return found;
+}
+
+absl::StatusOr<std::vector<std::optional<ObjectLocation>>>
+ObjectStore::FindAndTouch(TouchSet& session, std::span<const ObjectId> ids,
+                          uint64_t stops) {
+  while (true) {
+    const uint64_t changes = touches_.changes();
+    NS_ASSIGN_OR_RETURN(auto found, Find(session.domain_number(), ids));
+    if (touches_.Touch(session, ids, found, changes, stops)) return found;
+  }
 }
 
 absl::Status ObjectStore::Barrier(std::span<const IndexEntry> proved,
@@ -300,7 +326,9 @@ absl::Status ObjectStore::WriteIndex(std::span<const IndexEntry> proved) {
   });
   std::ranges::sort(batch.indexed_lengths);
   const size_t moved = batch.objects.size();
-  batch.objects.insert(batch.objects.end(), proved.begin(), proved.end());
+  std::vector<IndexEntry> marks(proved.begin(), proved.end());
+  NS_RETURN_IF_ERROR(Relocate(marks));
+  batch.objects.insert(batch.objects.end(), marks.begin(), marks.end());
   if (absl::Status status = index_.Write(vault_, batch, /*sync=*/true);
       !status.ok()) {
     // For want of room all waits in memory for the next barrier.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -22,6 +24,8 @@
 #include "server/store/object_index.h"
 #include "server/vault/free_space.h"
 #include "server/vault/pack_readers.h"
+#include "server/vault/pack_rewrite.h"
+#include "server/vault/touches.h"
 #include "server/vault/vault_journal.h"
 #include "server/vault/vault_paths.h"
 
@@ -36,6 +40,10 @@ struct StoreOptions {
   uint64_t node_pack_bytes = 64 << 20;
   // Locations that may wait in memory for the next barrier.
   size_t max_waiting = 100'000;
+  // For the model test of collection: called between the steps of a commit,
+  // with no lock held, and what is done wrong.
+  std::function<void()> between_steps;
+  CollectionDefect defect = CollectionDefect::kNone;
 };
 
 // Thread-safe. Three locks, taken in this order:
@@ -51,11 +59,13 @@ class ObjectStore {
               const StoreOptions& options);
   ~ObjectStore();
 
-  // Appends the object unless it is present; says whether it did. The caller
-  // has verified `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free
-  // (not asked of manifests), or the disk is full; later calls look again.
-  // UNAVAILABLE: a pack failed.
-  absl::StatusOr<bool> Put(const PackObject& object)
+  // Appends the object unless it is present and not condemned; says whether it
+  // did. The session, if any, touches it in any case. The caller has verified
+  // `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free (not asked
+  // of manifests), or the disk is full; later calls look again. UNAVAILABLE: a
+  // pack failed.
+  absl::StatusOr<bool> Put(const PackObject& object,
+                           TouchSet* session = nullptr)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 
   // One answer for each id, in order; nothing: absent, lost or quarantined.
@@ -63,11 +73,19 @@ class ObjectStore {
       uint32_t domain_number, std::span<const ObjectId> ids) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // As PackReaders::Read.
-  absl::StatusOr<std::string> Read(const ObjectId& id,
-                                   const ObjectLocation& location) {
-    return readers_.Read(id, location);
-  }
+  // As Find, but what is condemned is absent too, and the session touches what
+  // is not. `stops`, if not 0, is for a planted defect: only nodes closed in
+  // that generation are touched.
+  absl::StatusOr<std::vector<std::optional<ObjectLocation>>> FindAndTouch(
+      TouchSet& session, std::span<const ObjectId> ids, uint64_t stops = 0)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  Touches& touches() { return touches_; }
+  const StoreOptions& options() const { return options_; }
+
+  // As PackReaders::Read. Looks again where the object is if a collection has
+  // moved it since `location` was found.
+  absl::StatusOr<std::string> Read(uint32_t domain_number, const ObjectId& id,
+                                   const ObjectLocation& location);
 
   // The durability point of objects: all that was put before the call is synced
   // and in the index when OK, and so are the marks of `proved`, whose closure
@@ -76,17 +94,39 @@ class ObjectStore {
   absl::Status Barrier(std::span<const IndexEntry> proved, uint64_t generation)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 
+  // A collection has removed the pack; nothing that lies in it counts.
+  bool IsRemoved(const PackId& pack) const;
+
   // Makes these copies absent for good and raises the generation, with few
-  // journal appends.
+  // journal appends. Those in removed packs are let be.
   absl::Status Quarantine(std::span<const IndexEntry> copies,
                           absl::string_view reason)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
-  // These copies were quarantined and are right again: they may be used.
+  // These copies were quarantined and are right again: they may be used, unless
+  // their packs were removed.
   absl::Status Reinstate(std::span<const IndexEntry> copies)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
   // Journals as healed whatever was found wrong and has a durable good copy.
   // Barriers do this too, for what they make durable.
   absl::Status CloseHealed() ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
+
+  // For a collection. Condemns what is not marked. False: a touch came in
+  // between, nothing was done. ABORTED: the generation is another.
+  absl::StatusOr<bool> Condemn(std::shared_ptr<MarkTable> marks,
+                               uint64_t generation)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_);
+  // Nothing is known any more of what these nodes reach; durable when OK.
+  absl::Status ClearClosed(std::span<const ObjectKeyPair> nodes)
+      ABSL_LOCKS_EXCLUDED(sync_mutex_);
+  // `entries` are all of the finished pack.
+  absl::StatusOr<SortedPack> SortOut(const PackId& pack,
+                                     std::span<const PackEntry> entries) const;
+  // The copies take the place of what they are copies of, what is condemned is
+  // forgotten, and the sources are removed: in the index, durably, then in the
+  // journal. `begun` tells whether the index may have changed. ABORTED: the
+  // generation is another, or something came back to life.
+  absl::Status Switch(const PackRewrite& rewrite, uint64_t generation,
+                      bool& begun) ABSL_LOCKS_EXCLUDED(sync_mutex_, mutex_);
 
   // What is durable and indexed of each unfinished pack, in order of offset.
   // Its pack_length is that length.
@@ -115,7 +155,9 @@ class ObjectStore {
     bool buried = false;  // the journal knows that it is dead
   };
 
-  bool IsWaiting(const PackObject& object) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Touches it, if it does.
+  bool IsWaiting(const PackObject& object, TouchSet* session)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The open pack with room for the object; starts a new one if need be.
   absl::StatusOr<std::unique_ptr<PackWriter>*> WriterFor(
       const PackObject& object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
@@ -123,7 +165,7 @@ class ObjectStore {
   void Roll(std::unique_ptr<PackWriter>& open)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether it was appended: another session may have been faster.
-  absl::StatusOr<bool> Append(const PackObject& object)
+  absl::StatusOr<bool> Append(const PackObject& object, TouchSet* session)
       ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
   // True for one caller each time a barrier has become due.
   bool TakeBarrierDue() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -149,6 +191,12 @@ class ObjectStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // It is not among the unsealed ones any more.
   void Forget(const PackWriter& writer) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where these nodes are now, if a collection has moved them.
+  absl::Status Relocate(std::vector<IndexEntry>& proved) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
+  absl::Status AddSwitch(const PackRewrite& rewrite,
+                         const PackRewrite::Source& source, IndexBatch& batch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status NoteHealed(std::span<const IndexEntry> stored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
   // These objects have a durable good copy.
@@ -166,6 +214,7 @@ class ObjectStore {
   VaultJournal& journal_;
   const StoreOptions options_;
   PackReaders readers_;
+  Touches touches_;
 
   mutable absl::Mutex sync_mutex_ ABSL_ACQUIRED_BEFORE(append_mutex_);
   std::vector<EndedPack> ended_ ABSL_GUARDED_BY(sync_mutex_);
@@ -190,6 +239,8 @@ class ObjectStore {
   uint64_t unsealed_objects_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unsealed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  // Of the planted defect kClearInMemory.
+  absl::flat_hash_set<ObjectKeyPair> cleared_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace nightsafe

@@ -69,6 +69,14 @@ absl::StatusOr<std::shared_ptr<PackReader>> PackReaders::Open(
   return reader;
 }
 
+void PackReaders::Forget(const PackId& pack) {
+  absl::MutexLock lock(&mutex_);
+  const auto it = slots_.find(pack);
+  if (it == slots_.end()) return;
+  by_use_.erase(it->second.used);
+  slots_.erase(it);
+}
+
 absl::StatusOr<std::shared_ptr<PackReader>> PackReaders::OpenFile(
     const PackId& pack) {
   absl::StatusOr<std::unique_ptr<PackReader>> reader =

@@ -27,6 +27,9 @@ class PackReaders {
   // cache.
   absl::StatusOr<std::string> Read(const ObjectId& id,
                                    const ObjectLocation& location);
+  // Does not keep it open any more, so that its room is free when it is
+  // unlinked.
+  void Forget(const PackId& pack);
 
  private:
   struct Slot {

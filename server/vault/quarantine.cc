@@ -43,6 +43,8 @@ absl::Status ObjectStore::Quarantine(std::span<const IndexEntry> copies,
                                 copy.location.offset)) {
           continue;
         }
+        const PackState* pack = FindPack(state.packs(), copy.location.pack);
+        if (pack != nullptr && pack->removed) continue;
         records.push_back(QuarantineRecord(copy, reason));
       }
       if (records.empty()) return records;
@@ -57,6 +59,7 @@ absl::Status ObjectStore::Reinstate(std::span<const IndexEntry> copies) {
   absl::MutexLock lock(&sync_mutex_);
   IndexBatch batch;
   for (const IndexEntry& copy : copies) {
+    if (IsRemoved(copy.location.pack)) continue;
     // What waits in memory is no durable copy.
     NS_ASSIGN_OR_RETURN(auto found, index_.Find(vault_, copy.domain_number,
                                                 std::span(&copy.id, 1)));
@@ -68,9 +71,11 @@ absl::Status ObjectStore::Reinstate(std::span<const IndexEntry> copies) {
     if (!stands) batch.objects.push_back(copy);
   }
   NS_RETURN_IF_ERROR(index_.Write(vault_, batch, /*sync=*/true));
-  return journal_.Update([&](const VaultState&, int64_t) {
+  return journal_.Update([&](const VaultState& state, int64_t) {
     std::vector<VaultRecord> records;
     for (const IndexEntry& copy : copies) {
+      const PackState* pack = FindPack(state.packs(), copy.location.pack);
+      if (pack != nullptr && pack->removed) continue;
       records.push_back(StandsRecord(copy));
     }
     return records;

@@ -101,11 +101,12 @@ class Recovery {
     const PackStates states = States();
     for (const auto& [pack, place] : packs_) {
       const PackState* state = FindPack(states, pack);
+      if (state != nullptr && state->removed) continue;
       if (state != nullptr && state->dead && !state->sealed &&
           state->synced_length == 0) {
         continue;
       }
-      if (state != nullptr && state->lost && !state->removed) {
+      if (state != nullptr && state->lost) {
         if (!HasItsHeader(fs_, paths_, vault_.id, pack, place)) continue;
         if (state->sealed) {
           NS_RETURN_IF_ERROR(LookForLost(pack, *state));
@@ -331,14 +332,18 @@ class Recovery {
   }
 
   // An index that lost batches: packs it knows too little of are read again, a
-  // lost pack that it still knows is forgotten again.
+  // lost or removed pack that it still knows is forgotten again. A collection
+  // that a crash stopped before it recorded the removal leaves its packs behind
+  // too: their objects come back.
   absl::Status CatchUp() {
     bool raised = false;
     for (const auto& [pack, state] : States()) {
       if (left_.contains(pack)) continue;
       const uint64_t indexed = known_.Length(pack);
-      const bool behind = indexed < state.synced_length;
-      const bool ahead = state.lost && indexed > state.synced_length;
+      const bool behind = !state.removed && indexed < state.synced_length;
+      const bool ahead = state.removed
+                             ? indexed > 0
+                             : state.lost && indexed > state.synced_length;
       if (!behind && !ahead) continue;
       if (!raised) {
         NS_RETURN_IF_ERROR(
@@ -354,7 +359,7 @@ class Recovery {
 
   absl::Status Reindex(const PackId& pack, const PackState& state) {
     PackContents contents;
-    if (state.synced_length > 0) {
+    if (state.synced_length > 0 && !state.removed) {
       NS_ASSIGN_OR_RETURN(contents, LoadContents(fs_, paths_, vault_.id, pack,
                                                  PackPlace::kSealed, &state));
     }

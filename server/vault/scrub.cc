@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -69,6 +70,7 @@ class Scrub {
       for (const auto& [pack, pack_state] : state.packs()) {
         // Of a lost pack nothing may be left.
         if (!pack_state.sealed || pack_state.synced_length == 0) continue;
+        if (pack_state.removed) continue;
         packs_[pack_state.seal_order] = {pack, pack_state};
       }
     });
@@ -298,6 +300,9 @@ class Scrub {
   }
 
   void AddProblem(ScrubProblem problem) {
+    // A collection has removed it meanwhile: what is needed was copied.
+    const std::optional<PackId> pack = ParsePackFileName(problem.pack);
+    if (pack.has_value() && what_.store.IsRemoved(*pack)) return;
     if (problem.verdict == Verdict::kUnreadable) {
       cursor_.set_unreadable(cursor_.unreadable() + problem.objects);
     } else if (problem.verdict == Verdict::kWrong ||

@@ -49,6 +49,7 @@ Vault::Vault(FileSystem& fs, const VaultPaths& paths,
       journal_(std::move(journal)),
       store_(std::make_unique<ObjectStore>(fs, paths_, vault.id, index,
                                            *journal_, options)),
+      sessions_(store_->touches(), clock),
       damage_(*store_, *journal_) {}
 
 Vault::~Vault() = default;
@@ -91,8 +92,9 @@ absl::StatusOr<std::unique_ptr<DepositSession>> Vault::OpenSession(
   }
   open_sessions_.fetch_add(1);
   return std::make_unique<DepositSession>(
-      *store_, *journal_, registration_, host, set, session,
-      [this] { open_sessions_.fetch_sub(1); });
+      *store_, *journal_, sessions_,
+      sessions_.Enter(host.name, session, host.domain_number), registration_,
+      host, set, session, [this] { open_sessions_.fetch_sub(1); });
 }
 
 std::vector<SnapshotInfo> Vault::Snapshots(const SnapshotFilter& filter) const {
@@ -154,7 +156,7 @@ absl::Status Vault::Fetch(
     for (const IndexEntry& entry : present) {
       FetchedObject object{.id = entry.id};
       absl::StatusOr<std::string> bytes =
-          store_->Read(entry.id, entry.location);
+          store_->Read(domain_number, entry.id, entry.location);
       object.status = bytes.status();
       if (absl::IsDataLoss(object.status)) {
         // Absent from now on, so that it is put again. Where nothing may be
@@ -300,6 +302,36 @@ absl::StatusOr<Damage> Vault::FindDamage(
   absl::MutexLock lock(&scrub_mutex_);
   if (damage.complete) hit_snapshots_ = damage.snapshots.size();
   return damage;
+}
+
+absl::StatusOr<CollectResult> Vault::Collect(const CollectOptions& options,
+                                             const CollectCallback& progress) {
+  if (collecting_.exchange(true)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a collection of vault ", registration_.name, " is under way"));
+  }
+  const auto collect = [&]() -> absl::StatusOr<CollectResult> {
+    const std::unique_ptr<Collection> collection = BeginCollection(options);
+    for (bool done = false; !done;) {
+      NS_ASSIGN_OR_RETURN(done, collection->Step());
+      if (progress) NS_RETURN_IF_ERROR(progress(collection->progress()));
+    }
+    return collection->result();
+  };
+  absl::StatusOr<CollectResult> result = collect();
+  collecting_ = false;
+  return result;
+}
+
+std::unique_ptr<Collection> Vault::BeginCollection(
+    const CollectOptions& options) {
+  return std::make_unique<Collection>(CollectedVault{.fs = fs_,
+                                                     .paths = paths_,
+                                                     .vault = registration_.id,
+                                                     .index = index_,
+                                                     .journal = *journal_,
+                                                     .store = *store_},
+                                      options, absl::ToUnixNanos(clock_.Now()));
 }
 
 VaultFigures Vault::figures() const {

@@ -22,6 +22,7 @@
 #include "common/base/ids.h"
 #include "common/io/file_system.h"
 #include "server/catalog/registry.h"
+#include "server/vault/collection.h"
 #include "server/vault/damage.h"
 #include "server/vault/deposit_session.h"
 #include "server/vault/object_store.h"
@@ -29,6 +30,7 @@
 #include "server/vault/retention.h"
 #include "server/vault/scrub.h"
 #include "server/vault/scrub_cursor.h"
+#include "server/vault/session_table.h"
 #include "server/vault/snapshot_info.h"
 #include "server/vault/startup_report.h"
 #include "server/vault/vault_journal.h"
@@ -115,6 +117,12 @@ class Vault {
       const HostRegistration& host, absl::string_view set,
       const SessionId& session);
 
+  // Sessions that did not end and have no stream.
+  std::vector<IdleSession> IdleSessions() const { return sessions_.Idle(); }
+  // Ends those that were left before `before` by the vault's clock; returns how
+  // many. Their agents may still go on, and put again what was collected.
+  size_t ExpireSessions(absl::Time before) { return sessions_.Expire(before); }
+
   // By sequence.
   std::vector<SnapshotInfo> Snapshots(const SnapshotFilter& filter) const;
 
@@ -159,6 +167,20 @@ class Vault {
   absl::StatusOr<Damage> FindDamage(absl::Time deadline,
                                     const std::function<bool()>& must_end = {});
 
+  // Frees what nothing needs any more; backups and restores go on meanwhile.
+  // Stopped by an error of `progress` or a kill, it loses nothing, and the next
+  // one begins anew. Errors as Collection::Step. One at a time:
+  // FAILED_PRECONDITION if one is under way.
+  absl::StatusOr<CollectResult> Collect(const CollectOptions& options,
+                                        const CollectCallback& progress);
+  // The same in steps, for tests that do something else between them. The
+  // caller sees to it that there is one at a time.
+  std::unique_ptr<Collection> BeginCollection(const CollectOptions& options);
+  // A collection that is under way has condemned it.
+  bool IsCondemned(uint32_t domain_number, const ObjectId& id) const {
+    return store_->touches().IsCondemned(domain_number, id);
+  }
+
   VaultFigures figures() const;
   VaultHealth health() const;
 
@@ -184,9 +206,11 @@ class Vault {
   ObjectIndex& index_;
   const std::unique_ptr<VaultJournal> journal_;
   const std::unique_ptr<ObjectStore> store_;
+  SessionTable sessions_;
   DamageFinder damage_;
   std::atomic<uint64_t> open_sessions_ = 0;
   absl::Status refusal_;
+  std::atomic<bool> collecting_ = false;
   mutable absl::Mutex scrub_mutex_;
   bool scrubbing_ ABSL_GUARDED_BY(scrub_mutex_) = false;
   // Read when it is first asked for: no reason for a start to fail.

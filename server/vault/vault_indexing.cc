@@ -117,6 +117,7 @@ absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
   Indexing indexing(index, vault.id, journal, progress);
   for (const PackId& pack : InSealOrder(packs, states)) {
     const PackState* state = FindPack(states, pack);
+    if (state != nullptr && state->removed) continue;
     const bool ended = state != nullptr && (state->dead || state->lost);
     PackContents contents;
     if (!ended || state->synced_length > 0) {
@@ -142,7 +143,9 @@ absl::StatusOr<uint64_t> IndexVault(FileSystem& fs, const VaultPaths& paths,
     NS_RETURN_IF_ERROR(indexing.Add(pack, contents));
   }
   for (const auto& [pack, state] : states) {
-    if (packs.contains(pack) || state.synced_length == 0) continue;
+    if (packs.contains(pack) || state.synced_length == 0 || state.removed) {
+      continue;
+    }
     report.losses.push_back(absl::StrCat(
         "vault ", vault.name, ": pack ", PackFileName(pack), " is missing; ",
         journal.Read([&, first = state.first_sequence](const VaultState& now) {

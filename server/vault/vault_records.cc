@@ -47,6 +47,16 @@ VaultRecord LostRecord(const PackId& pack, uint64_t length,
   return record;
 }
 
+VaultRecord RemovedRecord(const PackId& pack, uint64_t length,
+                          uint64_t live_bytes) {
+  VaultRecord record;
+  VaultRecord::PackRemoved& removed = *record.mutable_pack_removed();
+  removed.set_pack(std::string(pack.text()));
+  removed.set_length(length);
+  removed.set_live_bytes(live_bytes);
+  return record;
+}
+
 VaultRecord QuarantineRecord(const IndexEntry& entry,
                              absl::string_view reason) {
   VaultRecord record;

@@ -19,6 +19,10 @@ v1::format::VaultRecord DeadRecord(const PackId& pack, uint64_t length,
 // Of what the journal promised, the first `length` bytes are left.
 v1::format::VaultRecord LostRecord(const PackId& pack, uint64_t length,
                                    absl::string_view reason);
+// Nothing that is needed lies in the pack of `length` bytes any more;
+// `live_bytes` of it were copied.
+v1::format::VaultRecord RemovedRecord(const PackId& pack, uint64_t length,
+                                      uint64_t live_bytes);
 // That copy of the object must not be used.
 v1::format::VaultRecord QuarantineRecord(const IndexEntry& entry,
                                          absl::string_view reason);

@@ -172,6 +172,7 @@ absl::Status VaultState::ApplyPackSealed(
   const ByteView hash = AsBytes(sealed.toc_hash());
   std::copy(hash.begin(), hash.end(), pack->toc_hash.begin());
   pack->seal_order = ++packs_sealed_;
+  if (sealed.copies()) pack->first_sequence = 0;
   return absl::OkStatus();
 }
 

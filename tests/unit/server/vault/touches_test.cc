@@ -1,0 +1,211 @@
+#include "server/vault/touches.h"
+
+#include "tests/unit/server/vault/vault_test.h"
+
+namespace nightsafe {
+namespace {
+
+ObjectId NewId() { return RandomId<ObjectId>(); }
+
+ObjectLocation At(ObjectKind kind) {
+  return {
+      .pack = RandomId<PackId>(), .offset = 100, .length = 10, .kind = kind};
+}
+
+// A table of these, in the order of an index.
+std::shared_ptr<MarkTable> TableOf(std::map<ObjectId, ObjectKind> objects) {
+  auto table = std::make_shared<MarkTable>();
+  for (const auto& [id, kind] : objects) table->Add(1, id, kind);
+  return table;
+}
+
+TEST(MarkTable, MarksNodesAndDataApart) {
+  std::map<ObjectId, ObjectKind> objects;
+  for (int i = 0; i < 1000; ++i) {
+    objects[NewId()] = i % 5 == 0 ? ObjectKind::kNode : ObjectKind::kData;
+  }
+  const ObjectId manifest = NewId();
+  objects[manifest] = ObjectKind::kManifest;
+  const auto table = TableOf(objects);
+  EXPECT_EQ(table->objects(), 1000u);
+  EXPECT_FALSE(table->IsUnmarked(1, manifest));
+  for (const auto& [id, kind] : objects) {
+    if (id == manifest) continue;
+    EXPECT_TRUE(table->IsUnmarked(1, id));
+    EXPECT_FALSE(table->IsUnmarked(2, id));
+    EXPECT_EQ(table->Mark(1, id), kind == ObjectKind::kNode
+                                      ? MarkTable::Answer::kNewlyMarkedNode
+                                      : MarkTable::Answer::kData);
+    EXPECT_FALSE(table->IsUnmarked(1, id));
+  }
+  EXPECT_EQ(table->marked(), 1000u);
+  EXPECT_EQ(table->Mark(1, NewId()), MarkTable::Answer::kUnknown);
+}
+
+TEST(MarkTable, DataWithOnePrefixIsKeptTogether) {
+  ObjectId first = NewId();
+  ObjectId second = first;
+  second.bytes[31] ^= std::byte{1};
+  const auto table =
+      TableOf({{first, ObjectKind::kData}, {second, ObjectKind::kData}});
+  table->Mark(1, second);
+  EXPECT_FALSE(table->IsUnmarked(1, first));
+  EXPECT_FALSE(table->IsUnmarked(1, second));
+}
+
+TEST(Touches, WhatIsCondemnedIsAbsentUntilItIsStoredAgain) {
+  Touches touches;
+  const auto session = touches.Open(1);
+  const ObjectId marked = NewId();
+  const ObjectId unmarked = NewId();
+  auto table =
+      TableOf({{marked, ObjectKind::kData}, {unmarked, ObjectKind::kData}});
+  EXPECT_TRUE(touches.Begin(CollectionDefect::kNone).empty());
+  table->Mark(1, marked);
+  ASSERT_TRUE(touches.Publish(table));
+  EXPECT_TRUE(touches.IsCondemned(1, unmarked));
+  const std::vector<ObjectId> ids = {marked, unmarked};
+  const Touches::Found present = {At(ObjectKind::kData), At(ObjectKind::kData)};
+  Touches::Found found = present;
+  ASSERT_TRUE(touches.Touch(*session, ids, found, touches.changes()));
+  EXPECT_TRUE(found[0].has_value());
+  EXPECT_FALSE(found[1].has_value());
+  touches.Stored(session.get(), 1, unmarked, ObjectKind::kData);
+  found = present;
+  ASSERT_TRUE(touches.Touch(*session, ids, found, touches.changes()));
+  EXPECT_TRUE(found[1].has_value());
+  touches.End();
+}
+
+TEST(Touches, ATouchDuringTheMarkPutsPublicationOff) {
+  Touches touches;
+  const auto session = touches.Open(1);
+  const ObjectId before = NewId();
+  const ObjectId during = NewId();
+  touches.Stored(session.get(), 1, before, ObjectKind::kNode);
+  const TouchedObjects roots = touches.Begin(CollectionDefect::kNone);
+  ASSERT_EQ(roots.nodes.size(), 1u);
+  EXPECT_EQ(roots.nodes[0].second, before);
+  Touches::Found found = {At(ObjectKind::kNode)};
+  ASSERT_TRUE(
+      touches.Touch(*session, std::span(&during, 1), found, touches.changes()));
+  auto table = std::make_shared<MarkTable>();
+  EXPECT_FALSE(touches.Publish(table));
+  EXPECT_EQ(touches.TakeQueue().nodes.size(), 1u);
+  EXPECT_TRUE(touches.Publish(table));
+}
+
+TEST(Touches, AnAnswerFromBeforePublicationIsLookedUpAgain) {
+  Touches touches;
+  const auto session = touches.Open(1);
+  const ObjectId id = NewId();
+  const uint64_t changes = touches.changes();
+  touches.Begin(CollectionDefect::kNone);
+  ASSERT_TRUE(touches.Publish(TableOf({{id, ObjectKind::kData}})));
+  touches.End();
+  Touches::Found found = {At(ObjectKind::kData)};
+  EXPECT_FALSE(touches.Touch(*session, std::span(&id, 1), found, changes));
+  EXPECT_TRUE(session->empty());
+}
+
+// The old copy may still be called closed.
+TEST(Touches, AnAnswerFromBeforeItWasStoredAgainIsLookedUpAgain) {
+  Touches touches;
+  const auto session = touches.Open(1);
+  const ObjectId id = NewId();
+  touches.Begin(CollectionDefect::kNone);
+  ASSERT_TRUE(touches.Publish(TableOf({{id, ObjectKind::kNode}})));
+  const uint64_t changes = touches.changes();
+  touches.Stored(nullptr, 1, id, ObjectKind::kNode);
+  Touches::Found found = {At(ObjectKind::kNode)};
+  EXPECT_FALSE(touches.Touch(*session, std::span(&id, 1), found, changes));
+}
+
+class SessionTest : public VaultTest {};
+
+TEST_F(SessionTest, OutlivesItsStreamAndExpires) {
+  const TestTree tree = web_.MakeTree(5, 500, 1);
+  const SessionId id = RandomId<SessionId>();
+  auto session = OpenSession(web_, id);
+  ASSERT_TRUE(PutAll(*session, tree).ok());
+  const uint64_t stored = session->stored_bytes();
+  EXPECT_TRUE(vault_->IdleSessions().empty());
+  EXPECT_EQ(vault_->ExpireSessions(absl::InfiniteFuture()), 0u);
+  session.reset();
+  ASSERT_EQ(vault_->IdleSessions().size(), 1u);
+  EXPECT_EQ(vault_->IdleSessions()[0].session, id);
+  EXPECT_EQ(vault_->IdleSessions()[0].since, clock_.Now());
+  session = OpenSession(web_, id);
+  EXPECT_EQ(session->stored_bytes(), stored);
+  session.reset();
+  EXPECT_EQ(vault_->ExpireSessions(clock_.Now()), 0u);
+  clock_.Set(clock_.Now() + absl::Hours(25));
+  EXPECT_EQ(vault_->ExpireSessions(clock_.Now() - absl::Hours(24)), 1u);
+  EXPECT_TRUE(vault_->IdleSessions().empty());
+  EXPECT_EQ(OpenSession(web_, id)->stored_bytes(), 0u);
+}
+
+TEST_F(SessionTest, EndsWithItsCommit) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(5, 500, 1)).ok());
+  EXPECT_TRUE(vault_->IdleSessions().empty());
+  OpenSession(web_, RandomId<SessionId>()).reset();
+  EXPECT_TRUE(vault_->IdleSessions().empty());
+}
+
+class MeasureTest : public VaultTest {
+ protected:
+  static uint64_t BytesOf(const std::vector<SealedObject>& objects) {
+    std::map<ObjectId, uint64_t> lengths;
+    for (const SealedObject& object : objects) {
+      lengths[object.ref.id] = object.bytes.size();
+    }
+    uint64_t bytes = 0;
+    for (const auto& [id, length] : lengths) bytes += length;
+    return bytes;
+  }
+  static uint64_t SharedBytes(const TestTree& a, const TestTree& b) {
+    std::map<ObjectId, uint64_t> lengths;
+    for (const SealedObject& object : a.objects) {
+      lengths[object.ref.id] = object.bytes.size();
+    }
+    uint64_t bytes = 0;
+    for (const SealedObject& object : b.objects) {
+      if (lengths.erase(object.ref.id) > 0) bytes += object.bytes.size();
+    }
+    return bytes;
+  }
+  SnapshotInfo Last() const { return vault_->Snapshots({}).back(); }
+};
+
+TEST_F(MeasureTest, OfTheFirstSnapshotIsWhatItReaches) {
+  const TestTree tree = web_.MakeTree(40, 700, 1);
+  ASSERT_TRUE(Deposit(web_, tree).ok());
+  EXPECT_EQ(Last().previous_bytes, 0u);
+  EXPECT_EQ(Last().kept_bytes, 0u);
+  EXPECT_EQ(Last().reached_bytes, BytesOf(tree.objects));
+}
+
+TEST_F(MeasureTest, OfTheSameTreeIsAllOfIt) {
+  const TestTree tree = web_.MakeTree(40, 700, 1);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Deposit(web_, tree).ok());
+  EXPECT_EQ(Last().previous_bytes, BytesOf(tree.objects));
+  EXPECT_EQ(Last().kept_bytes, BytesOf(tree.objects));
+  EXPECT_EQ(Last().reached_bytes, BytesOf(tree.objects));
+}
+
+// The nodes of both trees are made from the same numbers of data objects, so
+// that a part of them is the same.
+TEST_F(MeasureTest, OfAChangedTreeIsTheDifference) {
+  TestTree trees[] = {web_.MakeTree(40, 700, 1), web_.MakeTree(44, 700, 1),
+                      web_.MakeTree(12, 700, 1), web_.MakeTree(9, 700, 2)};
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(Deposit(web_, trees[i]).ok());
+    EXPECT_EQ(Last().reached_bytes, BytesOf(trees[i].objects)) << i;
+    if (i == 0) continue;
+    EXPECT_EQ(Last().previous_bytes, BytesOf(trees[i - 1].objects)) << i;
+    EXPECT_EQ(Last().kept_bytes, SharedBytes(trees[i - 1], trees[i])) << i;
+  }
+}
+
+}  // namespace
+}  // namespace nightsafe
