@@ -132,6 +132,27 @@ class Scene:
             self.let_agents_go()
         self.start(point)
 
+    def collecting(self, point):
+        """What uploads left that were never committed is collected."""
+        for number in range(2):
+            paths = [os.path.join(source.root, f"gone{number}")
+                     for source in self.sources]
+            for path in paths:
+                with open(path, "wb") as file:
+                    file.write(self.rng.randbytes(3 << 20))
+            # Its nodes are marked closed, and no record needs them.
+            if self.start("commit.barrier-passed:1"):
+                self.backups(1)
+            self.end()
+            self.let_agents_go()
+            for path in paths:
+                os.remove(path)
+        if self.start() and self.backups(1):
+            self.stop()  # finishes the packs
+        self.end()
+        if self.start(point):
+            self.admin("collect", "--allow-large")
+
     def let_agents_go(self):
         for attempt in self.attempts:
             attempt.process.kill()
@@ -245,7 +266,7 @@ SCENARIOS = {
     "recovery": Scene.starting, "rebuild": Scene.rebuilding,
     "registry": Scene.admitting, "enrol": Scene.admitting,
     "host": Scene.admitting, "order": Scene.admitting,
-    "vault": Scene.adding_vaults,
+    "vault": Scene.adding_vaults, "collect": Scene.collecting,
     # Where another one than that of its area is needed.
     "journal.tail-synced": Scene.starting,
     "recovery.index-erased": Scene.index_gone,

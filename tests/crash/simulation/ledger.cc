@@ -5,6 +5,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
+#include "common/crypto/random.h"
+#include "common/order/order.h"
 
 namespace nightsafe {
 namespace {
@@ -63,15 +65,24 @@ absl::Status VerifyVault(Vault& vault, const Ledger& ledger,
                          absl::flat_hash_set<SnapshotId>& listed) {
   Expected expected;
   uint64_t sequence = 0;
-  for (const SnapshotInfo& info : vault.Snapshots({})) {
+  for (const SnapshotInfo& info :
+       vault.Snapshots({.life = SnapshotLife::kExpired})) {
     const auto it = ledger.attempted.find(info.id);
     if (it == ledger.attempted.end()) {
       return Broken("a snapshot is listed that nobody committed");
     }
     const Attempt& attempt = *it->second;
     if (info.host != attempt.host || info.set != attempt.set ||
-        info.manifest != attempt.manifest || info.sequence != ++sequence) {
+        info.manifest != attempt.manifest || info.sequence <= sequence) {
       return Broken("a listed snapshot differs from what was committed");
+    }
+    if (ledger.expiring.empty() && info.sequence != sequence + 1) {
+      return Broken("a snapshot is left out");
+    }
+    sequence = info.sequence;
+    if (info.life != SnapshotLife::kLive &&
+        !ledger.expiring.contains(info.id)) {
+      return Broken("a snapshot expired that nobody let go");
     }
     if (!listed.insert(info.id).second) {
       return Broken("a snapshot is listed twice");
@@ -152,6 +163,86 @@ absl::Status Deposit(DataDirectory& data, Agent& agent,
   return Commit(*session, agent, attempt, ledger);
 }
 
+namespace {
+
+absl::Status Give(DataDirectory& data, const Reaper& reaper,
+                  absl::string_view vault, v1::format::Order order) {
+  order.set_server_id(std::string(data.registry().server_id().text()));
+  order.set_vault(std::string(vault));
+  order.set_nonce(std::string(RandomId<SessionId>().text()));
+  order.set_issued_unix_ns(absl::ToUnixNanos(reaper.clock->Now()));
+  NS_ASSIGN_OR_RETURN(Vault * found, data.FindVault(vault));
+  return found->Obey(SignOrder(*reaper.admin, order));
+}
+
+}  // namespace
+
+absl::Status AllowExpiry(DataDirectory& data, const Reaper& reaper,
+                         absl::string_view vault) {
+  v1::format::Order order;
+  v1::format::Policy& policy = *order.mutable_set_policy()->mutable_policy();
+  policy.set_min_age_s(0);
+  policy.set_trash_s(0);
+  NS_RETURN_IF_ERROR(Give(data, reaper, vault, order));
+  NS_ASSIGN_OR_RETURN(Vault * found, data.FindVault(vault));
+  // What was in force before counts for that long; a clock that jumps is
+  // doubted.
+  for (int day = 0; day < 40; ++day) {
+    reaper.clock->Set(reaper.clock->Now() + absl::Hours(24));
+    NS_RETURN_IF_ERROR(found->StoreKeyring(AsBytes("keyring")));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExpireSome(DataDirectory& data, const Reaper& reaper,
+                        absl::string_view vault, size_t first, Ledger& ledger) {
+  v1::format::Order order;
+  order.mutable_expire()->set_override_checks(true);
+  order.mutable_expire()->set_reason("simulated");
+  for (size_t i = first; i < ledger.acknowledged.size(); i += 2) {
+    const SnapshotId& id = ledger.acknowledged[i];
+    if (ledger.attempted.at(id)->vault != vault) continue;
+    if (!ledger.expiring.insert(id).second) continue;
+    order.mutable_expire()->add_snapshots(std::string(id.text()));
+  }
+  if (order.expire().snapshots().empty()) return absl::OkStatus();
+  return Give(data, reaper, vault, order);
+}
+
+absl::Status CollectAll(DataDirectory& data) {
+  for (Vault* vault : data.Vaults()) {
+    NS_RETURN_IF_ERROR(vault->PurgeDue().status());
+    vault->ExpireSessions(absl::InfiniteFuture());
+    NS_RETURN_IF_ERROR(
+        vault->Collect({.override_share = true, .max_live_share = 0.9}, {})
+            .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SweepAll(FileSystem& fs, DataDirectory& data) {
+  for (Vault* vault : data.Vaults()) {
+    const VaultPaths paths(
+        absl::StrCat(kSimData, "/vaults/", vault->registration().name));
+    const auto removed = vault->Read([](const VaultState& state) {
+      std::vector<PackId> packs;
+      for (const auto& [pack, pack_state] : state.packs()) {
+        if (pack_state.removed) packs.push_back(pack);
+      }
+      return packs;
+    });
+    for (const PackId& pack : removed) {
+      // It may be gone already.
+      fs.Unlink(paths.SealedPack(pack)).IgnoreError();
+      fs.Unlink(absl::StrCat(paths.sealed, "/", TocFileName(pack)))
+          .IgnoreError();
+    }
+    if (removed.empty()) continue;
+    NS_RETURN_IF_ERROR(fs.SyncDirectory(paths.sealed));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VerifyLedger(DataDirectory& data, const Ledger& ledger) {
   NS_RETURN_IF_ERROR(VerifyRegistry(data, ledger));
   absl::flat_hash_set<SnapshotId> listed;
@@ -159,7 +250,7 @@ absl::Status VerifyLedger(DataDirectory& data, const Ledger& ledger) {
     NS_RETURN_IF_ERROR(VerifyVault(*vault, ledger, listed));
   }
   for (const SnapshotId& snapshot : ledger.acknowledged) {
-    if (!listed.contains(snapshot)) {
+    if (!listed.contains(snapshot) && !ledger.expiring.contains(snapshot)) {
       return Broken(absl::StrCat("acknowledged snapshot ", snapshot.Hex(),
                                  " is not listed"));
     }

@@ -4,15 +4,20 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/crypto/signature.h"
 #include "server/vault/data_directory.h"
 #include "tests/crash/simulation/agent.h"
+#include "tests/support/vault_fixture.h"
 
 namespace nightsafe {
+
+inline constexpr absl::string_view kSimData = "/data";
 
 struct Ledger {
   std::map<SnapshotId, AttemptPtr> attempted;
@@ -22,6 +27,8 @@ struct Ledger {
   VaultRegistration adding;
   std::vector<HostRegistration> hosts;
   uint64_t put_bytes = 0;  // of objects that a server took
+  // Whose orders to expire were sent: they may be listed or not.
+  std::set<SnapshotId> expiring;
 };
 
 // Opens a session for `attempt`, puts what is wanted, commits, and notes each
@@ -34,6 +41,23 @@ absl::StatusOr<std::vector<SharedObject>> AskWanted(DepositSession& session,
 // ...and the commit, again with what was missing.
 absl::Status Commit(DepositSession& session, Agent& agent,
                     const AttemptPtr& attempt, Ledger& ledger);
+
+// Expires snapshots so that they may go at once, by orders of this key.
+struct Reaper {
+  std::shared_ptr<const SigningKey> admin;
+  TestClock* clock = nullptr;
+};
+// A policy without a floor and without trash, and time for it to count.
+absl::Status AllowExpiry(DataDirectory& data, const Reaper& reaper,
+                         absl::string_view vault);
+// Every second acknowledged snapshot of the vault from the `first` on.
+absl::Status ExpireSome(DataDirectory& data, const Reaper& reaper,
+                        absl::string_view vault, size_t first, Ledger& ledger);
+// Purges and collects in every vault, also most of it. Sessions without a
+// stream end.
+absl::Status CollectAll(DataDirectory& data);
+// Unlinks removed packs, as nightsafe-sweep.
+absl::Status SweepAll(FileSystem& fs, DataDirectory& data);
 
 // Not OK: a promise was broken; the message says which one.
 absl::Status VerifyLedger(DataDirectory& data, const Ledger& ledger);

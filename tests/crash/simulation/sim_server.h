@@ -5,13 +5,12 @@
 
 #include "absl/status/status.h"
 #include "server/vault/data_directory.h"
+#include "tests/crash/simulation/ledger.h"
 #include "tests/support/index_env.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/vault_fixture.h"
 
 namespace nightsafe {
-
-inline constexpr absl::string_view kSimData = "/data";
 
 class SimServer {
  public:
@@ -36,6 +35,7 @@ class SimServer {
   SimDisk& disk() { return *disk_; }
   bool running() const { return data_ != nullptr; }
   DataDirectory& data() { return *data_; }
+  TestClock& clock() { return clock_; }
   const StartupReport& report() const { return report_; }
 
  private:

@@ -52,7 +52,7 @@ void PrintFigures(const Figures& f, uint64_t failures) {
             << f.recovered << " packs recovered, " << f.in_flight
             << " unanswered commits, " << f.interrupted
             << " of them listed after the start, " << f.scrubs << " scrubs, "
-            << f.rebuilds << " rebuilds\n";
+            << f.collections << " collections, " << f.rebuilds << " rebuilds\n";
   const double bound =
       f.states == 0 ? 100.0 : 300.0 / static_cast<double>(f.states);
   if (failures == 0) {

@@ -34,7 +34,8 @@ std::vector<Simulation::Operation> Simulation::MakeList() {
       {Kind::kCommit, 16},  {Kind::kDrop, 2},    {Kind::kScrub, 2},
       {Kind::kCompact, 5},  {Kind::kKeyring, 2}, {Kind::kAddHost, 3},
       {Kind::kAddVault, 1}, {Kind::kRestart, 3}, {Kind::kKill, 2},
-      {Kind::kPowerCut, 4}, {Kind::kRebuild, 1},
+      {Kind::kPowerCut, 4}, {Kind::kRebuild, 1}, {Kind::kExpire, 4},
+      {Kind::kCollect, 6},  {Kind::kSweep, 2},
   };
   unsigned total = 0;
   for (const auto& [kind, weight] : kWeights) total += weight;
@@ -78,9 +79,10 @@ absl::StatusOr<CrashState> Simulation::MakeBase(uint64_t seed,
   simulation.watching_ = false;
   store_options = simulation.store_options_;
   for (const Kind kind :
-       {Kind::kDeposit, Kind::kDeposit, Kind::kRestart, Kind::kDeposit,
-        Kind::kDeposit, Kind::kOpen, Kind::kPut, Kind::kPut}) {
-    NS_RETURN_IF_ERROR(simulation.Do({kind, simulation.random_()}));
+       {Kind::kDeposit, Kind::kDeposit, Kind::kExpire, Kind::kRestart,
+        Kind::kDeposit, Kind::kDeposit, Kind::kOpen, Kind::kPut, Kind::kPut}) {
+    const uint64_t number = kind == Kind::kExpire ? 0 : simulation.random_();
+    NS_RETURN_IF_ERROR(simulation.Do({kind, number}));
   }
   return CrashState{.disk = simulation.server_->disk().AfterKill(),
                     .ledger = simulation.ledger_,
@@ -94,11 +96,15 @@ absl::Status Simulation::SetUp() {
   NS_RETURN_IF_ERROR(disk->SyncDirectory("/"));
   disk->SyncNamesWithData("/index/");
   server_ = std::make_unique<SimServer>(std::move(disk), store_options_);
-  const VerifyKey admin = SigningKey::Generate().verify_key();
+  reaper_ = {
+      .admin = std::make_shared<const SigningKey>(SigningKey::Generate()),
+      .clock = &server_->clock()};
+  const VerifyKey admin = reaper_.admin->verify_key();
   NS_RETURN_IF_ERROR(server_->Init(MakeServerId(admin), admin));
   NS_RETURN_IF_ERROR(server_->Start());
   NS_RETURN_IF_ERROR(AddVault());
   for (uint64_t i = 0; i < 2; ++i) NS_RETURN_IF_ERROR(AddHost(i));
+  NS_RETURN_IF_ERROR(AllowExpiry(server_->data(), reaper_, "vault1"));
   if (options_.defect) server_->disk().Plant(*options_.defect);
   Watch();
   watching_ = true;
@@ -227,6 +233,14 @@ absl::Status Simulation::Do(const Operation& operation) {
     case Kind::kScrub:
       ++figures_.scrubs;
       return ScrubAll(server_->data());
+    case Kind::kExpire:
+      return ExpireSome(server_->data(), reaper_, "vault1",
+                        operation.number % 5, ledger_);
+    case Kind::kCollect:
+      ++figures_.collections;
+      return CollectAll(server_->data());
+    case Kind::kSweep:
+      return SweepAll(server_->disk(), server_->data());
     case Kind::kCompact:
       server_->RunBackground();
       return absl::OkStatus();

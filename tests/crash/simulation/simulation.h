@@ -49,6 +49,9 @@ class Simulation {
     kCommit,
     kDrop,
     kScrub,
+    kExpire,
+    kCollect,
+    kSweep,
     kCompact,
     kKeyring,
     kAddHost,
@@ -95,6 +98,7 @@ class Simulation {
   Ledger ledger_;
   uint64_t crashes_ = 0;
   std::unique_ptr<SimServer> server_;
+  Reaper reaper_;
   std::vector<Session> sessions_;
   uint64_t hosts_ = 0;
   uint64_t calls_ = 0;

@@ -43,6 +43,7 @@ class Check {
       ++figures_.scrubs;
       NS_RETURN_IF_ERROR(ScrubAll(server_.data()));
     }
+    if (random_() % 4 == 0) NS_RETURN_IF_ERROR(CollectAndSweep());
     if (random_() % 4 == 0) NS_RETURN_IF_ERROR(RestartCleanly());
     if (next_.disk == nullptr) return absl::OkStatus();
     ++figures_.again;
@@ -100,8 +101,8 @@ class Check {
       return Broken(absl::StrCat(open, " packs lie unfinished after ", crashes_,
                                  " crashes"));
     }
-    // Headers and manifests take less than the objects and a little.
-    const uint64_t limit = 3 * ledger_.put_bytes + (64 << 10);
+    // Headers, manifests and copies take less than the objects and a little.
+    const uint64_t limit = 6 * ledger_.put_bytes + (64 << 10);
     if (bytes <= limit) return absl::OkStatus();
     return Broken(absl::StrCat("packs have ", bytes, " bytes, ",
                                ledger_.put_bytes, " were put"));
@@ -146,6 +147,15 @@ class Check {
     }
     return Annotate(VerifyLedger(server_.data(), ledger_),
                     "after the next backup");
+  }
+
+  absl::Status CollectAndSweep() {
+    ++figures_.collections;
+    NS_RETURN_IF_ERROR(Annotate(CollectAll(server_.data()), "a collection"));
+    NS_RETURN_IF_ERROR(
+        Annotate(VerifyLedger(server_.data(), ledger_), "after a collection"));
+    NS_RETURN_IF_ERROR(SweepAll(server_.disk(), server_.data()));
+    return Annotate(VerifyLedger(server_.data(), ledger_), "after a sweep");
   }
 
   absl::Status RestartCleanly() {

@@ -29,6 +29,7 @@ struct Figures {
   uint64_t interrupted = 0;  // of those, listed without an answer
   uint64_t rebuilds = 0;
   uint64_t scrubs = 0;
+  uint64_t collections = 0;
 
   void Add(const Figures& other);
 };

@@ -32,6 +32,10 @@ absl::Status StartAndStop(Place& place) {
   NS_RETURN_IF_ERROR(place.server->Start());
   return place.server->Stop();
 }
+absl::Status StartTwice(Place& place) {
+  NS_RETURN_IF_ERROR(StartAndStop(place));
+  return place.server->Start();
+}
 absl::Status Nothing(Place&) { return absl::OkStatus(); }
 
 absl::Status CutPower(Place& place) {
@@ -74,6 +78,9 @@ const std::vector<Scenario>& Scenarios() {
        }},
       {"scrub", Start,
        [](Place& place) { return ScrubAll(place.server->data()); }},
+      // Half of the snapshots are in the trash, and uploads were abandoned.
+      {"collect", StartTwice,
+       [](Place& place) { return CollectAll(place.server->data()); }},
       {"compact",
        [](Place& place) {
          for (int i = 0; i < 4; ++i) {
