@@ -386,3 +386,5 @@ def kill_quarantine(name, hit, rng, _):
 OWN_WORLD = {"init": kill_init, "quarantine": kill_quarantine,
              "recovery.loss-raised": kill_loss,
              "recovery.loss-dropped": kill_loss}
+# Kept in kill_agent.py.
+CLIENT_AREAS = {"agent", "credential", "restore"}

@@ -29,17 +29,14 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from kill_scenes import OWN_WORLD, REGRESSIONS, SCENARIOS, Scene, kill_at
+from kill_scenes import CLIENT_AREAS, OWN_WORLD, REGRESSIONS, SCENARIOS, \
+    Scene, kill_at
 from kills import Tally, area, chosen_points, kill_points, poll
 from ledger import bound_in_words
 from world import World, argument, check, program, seed_from_arguments
 
 
 MOMENTS = ["load"] * 8 + ["ack"] * 2 + ["start"] * 2 + ["stop", "rebuild"]
-
-# Kept in kill_agent.py.
-CLIENT_AREAS = {"agent", "credential", "restore"}
-
 
 def server_points():
     names = [n for n in kill_points() if area(n) not in CLIENT_AREAS]
