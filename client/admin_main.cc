@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   AddTokenCommands(program, options);
   AddReaderCommands(program, options);
   AddSnapshotCommands(program, options);
+  AddCollectCommand(program, options);
   AddScrubCommand(program, options);
   AddServerStatusCommand(program, options);
   return program.Main(argc, argv);

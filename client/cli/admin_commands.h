@@ -13,6 +13,7 @@ void AddHostCommands(Program& program, AdminOptions& options);
 void AddTokenCommands(Program& program, AdminOptions& options);
 void AddReaderCommands(Program& program, AdminOptions& options);
 void AddSnapshotCommands(Program& program, AdminOptions& options);
+void AddCollectCommand(Program& program, AdminOptions& options);
 void AddScrubCommand(Program& program, AdminOptions& options);
 void AddServerStatusCommand(Program& program, AdminOptions& options);
 

@@ -141,4 +141,19 @@ absl::Status AdminClient::Scrub(
   return absl::OkStatus();
 }
 
+absl::Status AdminClient::Collect(
+    const v1::CollectRequest& request,
+    const std::function<absl::Status(const v1::CollectReply&)>& take) const {
+  auto stub = v1::Admin::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  auto stream = stub->Collect(&context, request);
+  v1::CollectReply reply;
+  absl::Status taken;
+  while (taken.ok() && stream->Read(&reply)) taken = take(reply);
+  if (!taken.ok()) context.TryCancel();
+  const grpc::Status end = stream->Finish();
+  NS_RETURN_IF_ERROR(taken);
+  return connection_.ToStatus(end);
+}
+
 }  // namespace nightsafe

@@ -42,6 +42,10 @@ class AdminClient {
   absl::Status Scrub(
       const v1::ScrubRequest& request,
       const std::function<absl::Status(const v1::ScrubReply&)>& take) const;
+  // Calls `take` for each reply; an error from it ends the collection.
+  absl::Status Collect(
+      const v1::CollectRequest& request,
+      const std::function<absl::Status(const v1::CollectReply&)>& take) const;
 
  private:
   const Connection& connection_;

@@ -4,6 +4,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/crypto/keyring.h"
+#include "server/service/collect_call.h"
 #include "server/service/convert.h"
 #include "server/service/findings.h"
 #include "server/service/grpc_status.h"
@@ -249,6 +250,29 @@ absl::Status AdminService::Scrub(grpc::ServerContext& context,
   }
   reply.set_done(true);
   return writer.Write(reply) ? absl::OkStatus() : CallerGone();
+}
+
+grpc::Status AdminService::Collect(
+    grpc::ServerContext* context, const v1::CollectRequest* request,
+    grpc::ServerWriter<v1::CollectReply>* writer) {
+  return ToGrpc(Collect(*context, *request, *writer));
+}
+
+absl::Status AdminService::Collect(
+    grpc::ServerContext& context, const v1::CollectRequest& request,
+    grpc::ServerWriter<v1::CollectReply>& writer) {
+  NS_ASSIGN_OR_RETURN(std::vector<Vault*> vaults, Selected(request.vault()));
+  for (Vault* vault : vaults) {
+    NS_ASSIGN_OR_RETURN(
+        v1::CollectReply last,
+        CollectVault(*vault, request, [&](const v1::CollectReply& reply) {
+          return !context.IsCancelled() && writer.Write(reply)
+                     ? absl::OkStatus()
+                     : CallerGone();
+        }));
+    if (!writer.Write(last)) return CallerGone();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Vault*>> AdminService::Selected(

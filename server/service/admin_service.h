@@ -63,6 +63,9 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status Scrub(grpc::ServerContext* context,
                      const v1::ScrubRequest* request,
                      grpc::ServerWriter<v1::ScrubReply>* writer) override;
+  grpc::Status Collect(grpc::ServerContext* context,
+                       const v1::CollectRequest* request,
+                       grpc::ServerWriter<v1::CollectReply>* writer) override;
 
  private:
   absl::Status AddVault(const v1::AddVaultRequest& request);
@@ -71,6 +74,9 @@ class AdminService final : public v1::Admin::Service {
   absl::Status Scrub(grpc::ServerContext& context,
                      const v1::ScrubRequest& request,
                      grpc::ServerWriter<v1::ScrubReply>& writer);
+  absl::Status Collect(grpc::ServerContext& context,
+                       const v1::CollectRequest& request,
+                       grpc::ServerWriter<v1::CollectReply>& writer);
   // Those of `vault`, or of all vaults if it is empty.
   absl::StatusOr<std::vector<Vault*>> Selected(const std::string& vault);
 
