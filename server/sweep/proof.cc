@@ -49,18 +49,21 @@ class Proof {
   // Of the whole file, whatever its table of contents says.
   absl::Status ListObjects(const PackId& pack, const std::string& path) {
     NS_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_.OpenForRead(path));
-    return ScanPack(*file, 0, std::numeric_limits<uint64_t>::max(),
-                    [&](const PackEntry& entry, ByteView) {
-                      // The journal has every manifest, whole and for ever.
-                      if (entry.kind == ObjectKind::kManifest) {
-                        return absl::OkStatus();
-                      }
-                      Place& place = alone_[{entry.domain_number, entry.id}];
-                      place.is_node = entry.kind == ObjectKind::kNode;
-                      place.packs.push_back(pack);
-                      return absl::OkStatus();
-                    })
-        .status();
+    NS_ASSIGN_OR_RETURN(
+        const PackScan scan,
+        ScanPack(*file, 0, std::numeric_limits<uint64_t>::max(),
+                 [&](const PackEntry& entry, ByteView) {
+                   // The journal has every manifest, whole and for ever.
+                   if (entry.kind == ObjectKind::kManifest) {
+                     return absl::OkStatus();
+                   }
+                   Place& place = alone_[{entry.domain_number, entry.id}];
+                   place.is_node = entry.kind == ObjectKind::kNode;
+                   place.packs.push_back(pack);
+                   return absl::OkStatus();
+                 }));
+    // What lies where it cannot be read now may be needed.
+    return scan.unreadable;
   }
 
   // A copy counts when its bytes were read and are right.

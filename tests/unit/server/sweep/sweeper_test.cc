@@ -169,6 +169,28 @@ TEST_F(SweeperTest, WhatNothingNeedsIsMovedAndUnlinkedLater) {
   ExpectLedger();
 }
 
+TEST_F(SweeperTest, WhatACollectionRemovesIsTakenAway) {
+  days_ = 3;
+  clock_.Set(clock_.Now() + kDay);
+  // Packs that are rewritten: most of what is in them stays.
+  for (uint64_t seed = 1; seed <= days_; ++seed) {
+    ASSERT_TRUE(Deposit(web_, web_.MakeTree(6, 200, seed)).ok());
+  }
+  Stop();
+  Start();
+  PurgeFirst();
+  const auto collected =
+      vault_->Collect({.override_share = true, .max_live_share = 0.9}, {});
+  ASSERT_TRUE(collected.ok()) << collected.status();
+  Stop();
+  const SweepReport report = Run();
+  EXPECT_EQ(Refusals(report), "");
+  EXPECT_GT(report.moved, 0u);
+  Start();
+  EXPECT_TRUE(report_.losses.empty()) << report_.losses[0];
+  ExpectLedger();
+}
+
 TEST_F(SweeperTest, APackThatASnapshotNeedsStays) {
   days_ = 3;
   const auto before = Sealed();
