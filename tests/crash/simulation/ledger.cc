@@ -63,6 +63,10 @@ absl::Status VerifyObjects(Vault& vault, const Expected& expected) {
 
 absl::Status VerifyVault(Vault& vault, const Ledger& ledger,
                          absl::flat_hash_set<SnapshotId>& listed) {
+  if (vault.health().forged_records > 0) {
+    return Broken(absl::StrCat("a record counts as forged: ",
+                               vault.health().forged.front().reason));
+  }
   Expected expected;
   uint64_t sequence = 0;
   for (const SnapshotInfo& info :
@@ -83,6 +87,9 @@ absl::Status VerifyVault(Vault& vault, const Ledger& ledger,
     if (info.life != SnapshotLife::kLive &&
         !ledger.expiring.contains(info.id)) {
       return Broken("a snapshot expired that nobody let go");
+    }
+    if (info.life == SnapshotLife::kLive && ledger.expired.contains(info.id)) {
+      return Broken("an answered order to expire was forgotten");
     }
     if (!listed.insert(info.id).second) {
       return Broken("a snapshot is listed twice");
@@ -206,7 +213,11 @@ absl::Status ExpireSome(DataDirectory& data, const Reaper& reaper,
     order.mutable_expire()->add_snapshots(std::string(id.text()));
   }
   if (order.expire().snapshots().empty()) return absl::OkStatus();
-  return Give(data, reaper, vault, order);
+  NS_RETURN_IF_ERROR(Give(data, reaper, vault, order));
+  for (const std::string& id : order.expire().snapshots()) {
+    ledger.expired.insert(SnapshotId::FromValidBytes(AsBytes(id)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CollectAll(DataDirectory& data) {

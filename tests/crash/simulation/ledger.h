@@ -29,6 +29,8 @@ struct Ledger {
   uint64_t put_bytes = 0;  // of objects that a server took
   // Whose orders to expire were sent: they may be listed or not.
   std::set<SnapshotId> expiring;
+  // Of those, whose orders were answered: they are live nevermore.
+  std::set<SnapshotId> expired;
 };
 
 // Opens a session for `attempt`, puts what is wanted, commits, and notes each
