@@ -120,6 +120,12 @@ class Collection {
 
   absl::Status Begin();
   absl::Status CheckGeneration() const;
+  // In a pack, with its header.
+  static uint64_t StoredLength(uint32_t length) {
+    return kPackRecordHeaderBytes + uint64_t{length};
+  }
+  // What could not be read, with what to do.
+  static absl::Status RunScrub(const absl::Status& status);
   absl::Status FillTable();
   absl::Status MarkSome();
   void MarkTouched(const TouchedObjects& touched);

@@ -64,13 +64,6 @@ absl::StatusOr<bool> ObjectStore::Put(const PackObject& object,
   return added;
 }
 
-bool ObjectStore::IsWaiting(const PackObject& object, TouchSet* session) {
-  absl::MutexLock lock(&mutex_);
-  if (!waiting_.contains({object.domain_number, object.id})) return false;
-  touches_.Stored(session, object.domain_number, object.id, object.kind);
-  return true;
-}
-
 absl::StatusOr<bool> ObjectStore::Append(const PackObject& object,
                                          TouchSet* session) {
   absl::MutexLock append_lock(&append_mutex_);
@@ -177,16 +170,6 @@ absl::StatusOr<std::vector<std::optional<ObjectLocation>>> ObjectStore::Find(
     }
   });
   return found;
-}
-
-absl::StatusOr<std::vector<std::optional<ObjectLocation>>>
-ObjectStore::FindAndTouch(TouchSet& session, std::span<const ObjectId> ids,
-                          uint64_t stops) {
-  while (true) {
-    const uint64_t changes = touches_.changes();
-    NS_ASSIGN_OR_RETURN(auto found, Find(session.domain_number(), ids));
-    if (touches_.Touch(session, ids, found, changes, stops)) return found;
-  }
 }
 
 absl::Status ObjectStore::Barrier(std::span<const IndexEntry> proved,

@@ -101,12 +101,11 @@ class Recovery {
     const PackStates states = States();
     for (const auto& [pack, place] : packs_) {
       const PackState* state = FindPack(states, pack);
-      if (state != nullptr && state->removed) continue;
       if (state != nullptr && state->dead && !state->sealed &&
           state->synced_length == 0) {
         continue;
       }
-      if (state != nullptr && state->lost) {
+      if (state != nullptr && state->lost && !state->removed) {
         if (!HasItsHeader(fs_, paths_, vault_.id, pack, place)) continue;
         if (state->sealed) {
           NS_RETURN_IF_ERROR(LookForLost(pack, *state));
@@ -331,20 +330,16 @@ class Recovery {
         DescribeLoss(vault_.name, pack, absl::StrCat(reason, gone), snapshots));
   }
 
-  // An index that lost batches: packs it knows too little of are read again, a
-  // lost or removed pack that it still knows is forgotten again. A collection
-  // that a crash stopped before it recorded the removal leaves its packs behind
-  // too: their objects come back.
+  // An index that lost batches, or a collection killed before its record: packs
+  // it knows too little of are read again, lost and removed ones forgotten.
   absl::Status CatchUp() {
     bool raised = false;
     for (const auto& [pack, state] : States()) {
       if (left_.contains(pack)) continue;
       const uint64_t indexed = known_.Length(pack);
-      const bool behind = !state.removed && indexed < state.synced_length;
-      const bool ahead = state.removed
-                             ? indexed > 0
-                             : state.lost && indexed > state.synced_length;
-      if (!behind && !ahead) continue;
+      const uint64_t wanted = state.removed ? 0 : state.synced_length;
+      const bool ahead = (state.lost || state.removed) && indexed > wanted;
+      if (indexed >= wanted && !ahead) continue;
       if (!raised) {
         NS_RETURN_IF_ERROR(
             RaiseGeneration(journal_, "the object index was behind"));

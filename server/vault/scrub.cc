@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -56,11 +55,9 @@ class Scrub {
         Keep(std::move(problem));
       }
     }
-    ScrubResult result;
-    result.problems = std::move(problems_);
-    result.more_problems = more_problems_;
-    result.figures = cursor_;
-    return result;
+    return ScrubResult{.problems = std::move(problems_),
+                       .more_problems = more_problems_,
+                       .figures = cursor_};
   }
 
  private:
@@ -69,8 +66,8 @@ class Scrub {
     what_.journal.Read([&](const VaultState& state) {
       for (const auto& [pack, pack_state] : state.packs()) {
         // Of a lost pack nothing may be left.
-        if (!pack_state.sealed || pack_state.synced_length == 0) continue;
-        if (pack_state.removed) continue;
+        const bool gone = pack_state.removed || pack_state.synced_length == 0;
+        if (!pack_state.sealed || gone) continue;
         packs_[pack_state.seal_order] = {pack, pack_state};
       }
     });
@@ -300,9 +297,8 @@ class Scrub {
   }
 
   void AddProblem(ScrubProblem problem) {
-    // A collection has removed it meanwhile: what is needed was copied.
-    const std::optional<PackId> pack = ParsePackFileName(problem.pack);
-    if (pack.has_value() && what_.store.IsRemoved(*pack)) return;
+    const auto pack = ParsePackFileName(problem.pack);
+    if (pack && what_.store.IsRemoved(*pack)) return;  // copied by a collection
     if (problem.verdict == Verdict::kUnreadable) {
       cursor_.set_unreadable(cursor_.unreadable() + problem.objects);
     } else if (problem.verdict == Verdict::kWrong ||

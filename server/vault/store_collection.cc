@@ -1,4 +1,4 @@
-// What an object store does for a collection.
+// What an object store does for a collection and for those who rely on objects.
 #include <algorithm>
 #include <map>
 
@@ -51,6 +51,23 @@ absl::Status GenerationChanged() {
 }
 
 }  // namespace
+
+bool ObjectStore::IsWaiting(const PackObject& object, TouchSet* session) {
+  absl::MutexLock lock(&mutex_);
+  if (!waiting_.contains({object.domain_number, object.id})) return false;
+  touches_.Stored(session, object.domain_number, object.id, object.kind);
+  return true;
+}
+
+absl::StatusOr<std::vector<std::optional<ObjectLocation>>>
+ObjectStore::FindAndTouch(TouchSet& session, std::span<const ObjectId> ids,
+                          uint64_t stops) {
+  while (true) {
+    const uint64_t changes = touches_.changes();
+    NS_ASSIGN_OR_RETURN(auto found, Find(session.domain_number(), ids));
+    if (touches_.Touch(session, ids, found, changes, stops)) return found;
+  }
+}
 
 bool ObjectStore::IsRemoved(const PackId& pack) const {
   return journal_.Read([&](const VaultState& state) {

@@ -311,27 +311,23 @@ absl::StatusOr<CollectResult> Vault::Collect(const CollectOptions& options,
         "a collection of vault ", registration_.name, " is under way"));
   }
   const auto collect = [&]() -> absl::StatusOr<CollectResult> {
-    const std::unique_ptr<Collection> collection = BeginCollection(options);
+    const auto collection = BeginCollection(options);
     for (bool done = false; !done;) {
       NS_ASSIGN_OR_RETURN(done, collection->Step());
       if (progress) NS_RETURN_IF_ERROR(progress(collection->progress()));
     }
     return collection->result();
   };
-  absl::StatusOr<CollectResult> result = collect();
+  auto result = collect();
   collecting_ = false;
   return result;
 }
 
 std::unique_ptr<Collection> Vault::BeginCollection(
     const CollectOptions& options) {
-  return std::make_unique<Collection>(CollectedVault{.fs = fs_,
-                                                     .paths = paths_,
-                                                     .vault = registration_.id,
-                                                     .index = index_,
-                                                     .journal = *journal_,
-                                                     .store = *store_},
-                                      options, absl::ToUnixNanos(clock_.Now()));
+  return std::make_unique<Collection>(
+      CollectedVault{fs_, paths_, registration_.id, index_, *journal_, *store_},
+      options, absl::ToUnixNanos(clock_.Now()));
 }
 
 VaultFigures Vault::figures() const {
