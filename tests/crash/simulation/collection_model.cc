@@ -143,7 +143,7 @@ absl::Status CollectionModel::StepOnce() {
   if (dice < 710) return Purge();
   if (dice < 718) return Spoil();
   if (dice < 730) return Sweep();
-  if (depth_ == 0 && dice < 736) return Restart();
+  if (depth_ == 0 && dice < 750) return Restart();
   return Collect();
 }
 
