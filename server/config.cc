@@ -30,6 +30,21 @@ Setter Bytes(uint64_t ServerConfig::*field) {
     return absl::InvalidArgumentError("a number of bytes is needed");
   };
 }
+
+Setter Count(uint64_t ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) {
+    if (absl::SimpleAtoi(value, &(config.*field))) return absl::OkStatus();
+    return absl::InvalidArgumentError("a number is needed");
+  };
+}
+
+Setter Whole(int ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) {
+    if (absl::SimpleAtoi(value, &(config.*field))) return absl::OkStatus();
+    return absl::InvalidArgumentError("a number is needed");
+  };
+}
+
 absl::Status SetShare(const std::string& value, ServerConfig& config) {
   if (absl::SimpleAtod(value, &config.reserve_share)) return absl::OkStatus();
   return absl::InvalidArgumentError("a number from 0 to 0.9 is needed");
@@ -41,10 +56,6 @@ absl::Status SetIdle(const std::string& value, ServerConfig& config) {
   }
   config.idle_timeout = absl::Seconds(seconds);
   return absl::OkStatus();
-}
-absl::Status SetThreads(const std::string& value, ServerConfig& config) {
-  if (absl::SimpleAtoi(value, &config.max_threads)) return absl::OkStatus();
-  return absl::InvalidArgumentError("a number is needed");
 }
 
 absl::Status SetScrubInterval(const std::string& value, ServerConfig& config) {
@@ -74,7 +85,11 @@ const std::map<std::string, Setter>& Setters() {
       {"reserve_share", SetShare},
       {"pack_bytes", Bytes(&ServerConfig::pack_bytes)},
       {"idle_timeout_seconds", SetIdle},
-      {"max_threads", SetThreads},
+      {"max_threads", Whole(&ServerConfig::max_threads)},
+      {"host_quota_bytes", Bytes(&ServerConfig::host_quota_bytes)},
+      {"host_quota_objects", Count(&ServerConfig::host_quota_objects)},
+      {"snapshots_per_day", Count(&ServerConfig::snapshots_per_day)},
+      {"sessions_per_host", Whole(&ServerConfig::sessions_per_host)},
       {"scrub_interval_days", SetScrubInterval},
       {"scrub_bytes_per_second", SetScrubRate},
   };
@@ -191,6 +206,16 @@ absl::Status CheckConfig(const ServerConfig& config) {
         absl::StrCat("\"max_threads\" is ", config.max_threads,
                      ", allowed are 16 to 10000"));
   }
+  if (config.sessions_per_host < 1 || config.sessions_per_host > 1000) {
+    return absl::InvalidArgumentError(absl::StrCat("\"sessions_per_host\" is ",
+                                                   config.sessions_per_host,
+                                                   ", allowed are 1 to 1000"));
+  }
+  if (config.snapshots_per_day > UINT32_MAX) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"snapshots_per_day\" is ", config.snapshots_per_day,
+                     ", allowed are 0 to ", UINT32_MAX));
+  }
   return absl::OkStatus();
 }
 
@@ -241,6 +266,15 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# later.\nidle_timeout_seconds: ",
       absl::ToInt64Seconds(config.idle_timeout),
       "\n# Threads of each listener.\nmax_threads: ", config.max_threads,
+      "\n# What one host may store, where no policy says otherwise, snapshots "
+      "of"
+      "\n# one set and day, and backups at a time. Past that new data is "
+      "refused"
+      "\n# and nothing else changes. 0: without a limit.\nhost_quota_bytes: ",
+      config.host_quota_bytes,
+      "\nhost_quota_objects: ", config.host_quota_objects,
+      "\nsnapshots_per_day: ", config.snapshots_per_day,
+      "\nsessions_per_host: ", config.sessions_per_host,
       "\n# Everything stored is read and checked this often, at this rate, with"
       "\n# low priority. Days 0: only when asked. Bytes 0: without a limit."
       "\nscrub_interval_days: ",

@@ -31,6 +31,12 @@ struct ServerConfig {
   absl::Duration idle_timeout = absl::Minutes(10);
   // Of one listener.
   int max_threads = 256;
+  // Of one host, where no policy says otherwise; 0: without a limit. Objects
+  // that are stored count, committed or not, each as 4 KiB at least.
+  uint64_t host_quota_bytes = uint64_t{1} << 40;
+  uint64_t host_quota_objects = 20'000'000;
+  uint64_t snapshots_per_day = 48;  // of one set that is not keyed
+  int sessions_per_host = 4;        // at a time
   // How often everything stored is read and checked; zero: only when asked.
   absl::Duration scrub_interval = absl::Hours(7 * 24);
   uint64_t scrub_bytes_per_second = 50'000'000;  // 0: without a limit

@@ -16,6 +16,7 @@ namespace {
 void SetLimits(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(limits.threads);
+  quota.Resize(limits.memory_bytes);
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits.receive_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(kMaxMessageBytes));
@@ -29,6 +30,13 @@ void SetLimits(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  // A client pings every minute; one that does it all the time is cut off.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+  // Handshakes are made anew, so that a connection cannot outlive what it was
+  // accepted for; sessions go on over the next one.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 12 * 3'600'000);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 3'600'000);
   // A second server on the same port would take half of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }

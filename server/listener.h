@@ -17,6 +17,8 @@ namespace nightsafe {
 
 struct ListenerLimits {
   int threads = 256;
+  // That connections may hold in buffers, all together.
+  size_t memory_bytes = 1 << 30;
   // Of one message from a peer.
   size_t receive_bytes = kMaxMessageBytes;
 };

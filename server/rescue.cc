@@ -33,7 +33,8 @@ absl::StatusOr<std::unique_ptr<RescueServer>> RescueServer::Start(
                      std::make_unique<FixedIdentity>(
                          Principal{.role = v1::READER, .all_vaults = true}),
                      parts->counters));
-  parts->retrieve = std::make_unique<RetrieveService>(*parts->data, authorizer);
+  parts->retrieve =
+      std::make_unique<RetrieveService>(*parts->data, authorizer, nullptr);
   NS_ASSIGN_OR_RETURN(
       parts->listener,
       Listener::Start(absl::StrCat("unix:", socket), credentials, authorizer,

@@ -9,11 +9,13 @@
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
+#include "common/retention/policy.h"
 #include "server/authz/authority.h"
 #include "server/authz/certificate_identity.h"
 #include "server/listener.h"
 #include "server/metrics/metrics_page.h"
 #include "server/service/admin_service.h"
+#include "server/service/admission.h"
 #include "server/service/deposit_service.h"
 #include "server/service/enrol_service.h"
 #include "server/service/renewal_service.h"
@@ -33,6 +35,7 @@ struct Server::Parts {
   std::unique_ptr<Scrubber> scrubber;
   Counters counters;
   std::unique_ptr<StreamTable> streams;
+  std::unique_ptr<Admission> admission;
   std::unique_ptr<DepositService> deposit;
   std::unique_ptr<RetrieveService> retrieve;
   std::unique_ptr<RenewalService> renewal;
@@ -53,7 +56,10 @@ struct Server::Parts {
   absl::Status ListenForAdmins(FileSystem& fs, const Clock& clock,
                                absl::string_view path,
                                const ServerConfig& config);
-  absl::Status ListenForMetrics(FileSystem& fs, absl::string_view path,
+  // Of hosts that are not revoked, or store something.
+  std::vector<HostUseSample> HostUses();
+  absl::Status ListenForMetrics(FileSystem& fs, const Clock& clock,
+                                absl::string_view path,
                                 const ServerConfig& config);
 };
 
@@ -75,6 +81,27 @@ std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
       {authority.server_key_pem(),
        DerToPem(AsBytes(authority.server_certificate_der()))});
   return grpc::SslServerCredentials(options);
+}
+
+// The policy's where somebody set one, else the configuration's.
+HostLimits LimitsFrom(const EffectivePolicy& effective,
+                      const ServerConfig& config) {
+  const auto is_set = [&](PolicyRule rule) {
+    return effective.from[static_cast<size_t>(rule)] != PolicyScope::kDefault;
+  };
+  const RetentionPolicy& policy = effective.policy;
+  HostLimits limits{
+      .quota_bytes = config.host_quota_bytes,
+      .quota_objects = config.host_quota_objects,
+      .snapshots_per_day = static_cast<uint32_t>(config.snapshots_per_day)};
+  if (is_set(PolicyRule::kQuotaBytes)) limits.quota_bytes = policy.quota_bytes;
+  if (is_set(PolicyRule::kQuotaObjects)) {
+    limits.quota_objects = policy.quota_objects;
+  }
+  if (is_set(PolicyRule::kMaxSnapshotsPerDay)) {
+    limits.snapshots_per_day = policy.max_snapshots_per_day;
+  }
+  return limits;
 }
 
 // `listen` with the port that was bound.
@@ -149,10 +176,19 @@ absl::Status Server::Parts::ListenForPeers(const Clock& clock,
           counters));
   StreamLimits limits;
   limits.idle = config.idle_timeout;
+  limits.sessions_per_host = static_cast<size_t>(config.sessions_per_host);
   streams = std::make_unique<StreamTable>(authorizer, data->registry(), clock,
                                           limits);
-  deposit = std::make_unique<DepositService>(*data, *streams, counters);
-  retrieve = std::make_unique<RetrieveService>(*data, authorizer);
+  admission = std::make_unique<Admission>(
+      [config](Vault& vault, absl::string_view host, absl::string_view set,
+               absl::Time now) {
+        return LimitsFrom(vault.PolicyOf(host, set, now), config);
+      },
+      clock);
+  deposit =
+      std::make_unique<DepositService>(*data, *streams, *admission, counters);
+  retrieve =
+      std::make_unique<RetrieveService>(*data, authorizer, streams.get());
   renewal = std::make_unique<RenewalService>(data->registry(), *authority,
                                              authorizer);
   NS_ASSIGN_OR_RETURN(
@@ -226,7 +262,24 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::ListenForMetrics(FileSystem& fs,
+std::vector<HostUseSample> Server::Parts::HostUses() {
+  std::vector<HostUseSample> samples;
+  for (const HostRegistration& host : data->registry().Hosts()) {
+    const auto vault = data->FindVault(host.vault);
+    if (!vault.ok()) continue;
+    const auto use = admission->UseOf(**vault, host);
+    if (!use.ok() || (host.revoked && use->objects == 0)) continue;
+    samples.push_back({.vault = host.vault,
+                       .host = host.name,
+                       .objects = use->objects,
+                       .charged_bytes = use->charged_bytes,
+                       .quota_bytes = use->limits.quota_bytes,
+                       .quota_objects = use->limits.quota_objects});
+  }
+  return samples;
+}
+
+absl::Status Server::Parts::ListenForMetrics(FileSystem& fs, const Clock& clock,
                                              absl::string_view path,
                                              const ServerConfig& config) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
@@ -239,10 +292,22 @@ absl::Status Server::Parts::ListenForMetrics(FileSystem& fs,
   sources.scrubber = scrubber.get();
   sources.version = std::string(kVersion);
   sources.open_streams = [this] { return streams->open_streams(); };
-  sources.free_bytes = [&fs, path = std::string(path)]() {
+  sources.space = [&fs, path = std::string(path)]() {
     const auto space = fs.Space(path);
-    return space.ok() ? std::optional(space->available_bytes) : std::nullopt;
+    return space.ok() ? std::optional(*space) : std::nullopt;
   };
+  sources.reserve_bytes = config.reserve_bytes;
+  sources.reserve_share = config.reserve_share;
+  sources.host_use = [this] { return HostUses(); };
+  sources.expected_interval = [this](Vault& vault, const SetSummary& set,
+                                     absl::Time now) {
+    const auto host =
+        data->registry().FindHost(vault.registration().name, set.host);
+    if (!host.ok() || host->revoked) return absl::ZeroDuration();
+    return vault.PolicyOf(set.host, set.set, now).policy.expected_interval;
+  };
+  sources.clock = &clock;
+  sources.scrub_interval = config.scrub_interval;
   NS_ASSIGN_OR_RETURN(metrics,
                       MetricsPage::Start(config.metrics_listen, *data, counters,
                                          std::move(sources)));
@@ -258,7 +323,7 @@ absl::Status Server::Parts::Start(FileSystem& fs, const Clock& clock,
   NS_RETURN_IF_ERROR(ListenForPeers(clock, config));
   NS_RETURN_IF_ERROR(ListenForEnrolment(config));
   NS_RETURN_IF_ERROR(ListenForAdmins(fs, clock, path, config));
-  return ListenForMetrics(fs, path, config);
+  return ListenForMetrics(fs, clock, path, config);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(

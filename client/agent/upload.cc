@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/kill_point.h"
 #include "common/base/limits.h"
+#include "common/base/retry_after.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -20,8 +22,19 @@ constexpr uint64_t kPutBytes = 1 << 20;
 constexpr uint64_t kMaxPutBytes = 4 << 20;
 constexpr absl::Duration kLongestWait = absl::Minutes(1);
 
+// What a server may ask a running backup to wait for; for longer it ends, and a
+// later run goes on.
+constexpr absl::Duration kPatience = absl::Minutes(10);
+
+bool IsAskedToWait(const absl::Status& status) {
+  const std::optional<absl::Duration> wait = RetryAfter(status);
+  return absl::IsResourceExhausted(status) && wait.has_value() &&
+         *wait <= kPatience;
+}
+
 bool WorthARetry(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsCancelled(status);
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+         IsAskedToWait(status);
 }
 
 absl::Status Broken(absl::string_view what) {
@@ -37,7 +50,13 @@ Upload::Upload(const Connection& connection, UploadOptions options)
 absl::StatusOr<std::unique_ptr<Upload>> Upload::Start(
     const Connection& connection, UploadOptions options) {
   std::unique_ptr<Upload> upload(new Upload(connection, std::move(options)));
-  NS_RETURN_IF_ERROR(upload->OpenStream());
+  absl::Status opened = upload->OpenStream();
+  for (absl::Duration waited; IsAskedToWait(opened) && waited < kPatience;) {
+    waited += *RetryAfter(opened);
+    absl::SleepFor(*RetryAfter(opened));
+    opened = upload->OpenStream();
+  }
+  NS_RETURN_IF_ERROR(opened);
   Upload* borrowed = upload.get();
   upload->thread_ = std::thread([borrowed] { borrowed->Loop(); });
   return upload;
@@ -338,8 +357,10 @@ absl::Status Upload::Reconnect() {
   stream_.reset();
   for (;;) {
     if (!WorthARetry(why) || reconnects_ >= options_.max_reconnects) return why;
-    const absl::Duration wait = std::min(
-        options_.first_wait * (1 << std::min(reconnects_, 10)), kLongestWait);
+    const absl::Duration wait = std::max(
+        std::min(options_.first_wait * (1 << std::min(reconnects_, 10)),
+                 kLongestWait),
+        RetryAfter(why).value_or(absl::ZeroDuration()));
     ++reconnects_;
     {
       absl::MutexLock lock(&mutex_);

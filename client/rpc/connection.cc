@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/limits.h"
+#include "common/base/retry_after.h"
 #include "common/base/status.h"
 #include "common/pki/pki.h"
 
@@ -20,6 +21,7 @@ namespace {
 // A server that is gone without a word is noticed after the sum of the two.
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 30'000;
+constexpr absl::Duration kBusyWait = absl::Seconds(2);
 
 grpc::ChannelArguments CommonArguments() {
   grpc::ChannelArguments arguments;
@@ -153,6 +155,15 @@ absl::Status Connection::ToStatus(const grpc::Status& status) const {
   const std::string& why = status.error_message();
   if (code == absl::StatusCode::kUnavailable) {
     return absl::UnavailableError(Unavailable(address_, why));
+  }
+  // What gRPC 1.51 says itself when no thread is free, before any service sees
+  // the call.
+  if (code == absl::StatusCode::kResourceExhausted &&
+      why == "Server Threadpool Exhausted") {
+    return WithRetryAfter(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "the server at ", address_, " has no thread free; try again soon")),
+        kBusyWait);
   }
   if (code == absl::StatusCode::kPermissionDenied ||
       code == absl::StatusCode::kUnauthenticated) {

@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/limits.h"
+#include "common/base/retry_after.h"
 #include "common/base/status.h"
 #include "nightsafe/v1/deposit.grpc.pb.h"
 
@@ -42,6 +44,22 @@ struct DepositClient::State {
                        : status;
   }
 
+  // How the call ended, with the time after which the server would take
+  // another.
+  absl::Status End() {
+    absl::Status status = connection.ToStatus(stream->Finish());
+    if (status.ok()) return status;
+    const auto& trailer = context.GetServerTrailingMetadata();
+    const auto wait = trailer.find(kRetryAfterKey);
+    if (wait == trailer.end()) return status;
+    int64_t milliseconds = 0;
+    const absl::string_view text(wait->second.data(), wait->second.size());
+    if (!absl::SimpleAtoi(text, &milliseconds) || milliseconds < 1) {
+      return status;
+    }
+    return WithRetryAfter(std::move(status), absl::Milliseconds(milliseconds));
+  }
+
   absl::Status EndStatus() {
     absl::MutexLock lock(&mutex);
     mutex.Await(absl::Condition(
@@ -54,7 +72,7 @@ struct DepositClient::State {
   absl::Status ReadOpened(DepositLimits& limits) {
     v1::DepositReply reply;
     if (!stream->Read(&reply)) {
-      absl::Status status = connection.ToStatus(stream->Finish());
+      absl::Status status = End();
       return status.ok()
                  ? absl::UnavailableError("the server ended the session")
                  : status;
@@ -80,7 +98,7 @@ struct DepositClient::State {
       }
       on_event(*std::move(event));
     }
-    absl::Status status = connection.ToStatus(stream->Finish());
+    absl::Status status = End();
     if (!broken.ok()) status = broken;
     {
       absl::MutexLock lock(&mutex);

@@ -32,7 +32,8 @@ class DepositClient {
   using OnEvent = std::function<void(DepositEvent)>;
 
   // Returns when the server answered Opened. `connection` must outlive the
-  // stream. The status is as Connection::ToStatus says; no event follows then.
+  // stream. The status is as Connection::ToStatus says, with RetryAfter if the
+  // server tells when; no event follows then.
   static absl::StatusOr<std::unique_ptr<DepositClient>> Open(
       const Connection& connection, const DepositOpen& open, OnEvent on_event);
 

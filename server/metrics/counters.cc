@@ -9,6 +9,11 @@ void Counters::AddRefusal(absl::string_view method, absl::string_view role) {
   ++values_.refusals[{std::string(method), std::string(role)}];
 }
 
+void Counters::AddExhaustion() {
+  absl::MutexLock lock(&mutex_);
+  ++values_.exhaustions;
+}
+
 void Counters::AddTraffic(const Host& host, const Traffic& more) {
   absl::MutexLock lock(&mutex_);
   Traffic& sum = values_.traffic[host];

@@ -43,9 +43,12 @@ class Counters {
     std::map<Refusal, uint64_t> refusals;
     std::map<Host, Traffic> traffic;
     std::map<Set, absl::Time> last_commits;
+    uint64_t exhaustions = 0;
   };
 
   void AddRefusal(absl::string_view method, absl::string_view role);
+  // A deposit was refused for want of space, quota or a limit.
+  void AddExhaustion();
   void AddTraffic(const Host& host, const Traffic& more);
   // Keeps the latest time of each set.
   void NoteCommit(const Set& set, absl::Time received);

@@ -1,5 +1,7 @@
 #include "server/metrics/families.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace nightsafe {
@@ -54,7 +56,11 @@ std::vector<MetricFamily> ServerFamilies::Collect() const {
   std::vector<MetricFamily> out;
   const Counters::Values values = counters_.Get();
   CollectServer(out);
+  CollectSpace(out);
   CollectVaults(out);
+  CollectUse(out);
+  CollectIntervals(out);
+  CollectRetention(out);
   CollectHealth(out);
   CollectScrub(out);
   CollectTraffic(values, out);
@@ -73,6 +79,10 @@ std::vector<MetricFamily> ServerFamilies::Collect() const {
                  {{"method", refusal.method}, {"role", refusal.role}});
   }
   refusals.To(out);
+  Counter("deposit_refusals_total",
+          "Deposits refused for want of space, quota, or another limit.")
+      .Add(static_cast<double>(values.exhaustions))
+      .To(out);
   return out;
 }
 
@@ -100,10 +110,97 @@ void ServerFamilies::CollectServer(std::vector<MetricFamily>& out) const {
       .Add(count(errors.writes), {{"operation", "write"}})
       .Add(count(errors.syncs), {{"operation", "sync"}})
       .To(out);
-  const std::optional<uint64_t> free = sources_.free_bytes();
-  if (!free.has_value()) return;
+}
+
+void ServerFamilies::CollectSpace(std::vector<MetricFamily>& out) const {
+  const std::optional<SpaceInfo> space = sources_.space();
+  if (!space.has_value()) return;
+  const auto total = static_cast<double>(space->total_bytes);
   Gauge("data_free_bytes", "Free bytes of the data directory's file system.")
-      .Add(static_cast<double>(*free))
+      .Add(static_cast<double>(space->available_bytes))
+      .To(out);
+  Gauge("data_size_bytes", "Size of the data directory's file system.")
+      .Add(total)
+      .To(out);
+  Gauge("data_reserve_bytes", "While less is free, new data is refused.")
+      .Add(std::max(static_cast<double>(sources_.reserve_bytes),
+                    sources_.reserve_share * total))
+      .To(out);
+}
+
+void ServerFamilies::CollectRetention(std::vector<MetricFamily>& out) const {
+  Family holds = Gauge("holds", "Holds that admins have set.");
+  Family held = Gauge("prune_held",
+                      "1 if prune takes nothing of the host until an admin has "
+                      "looked at it.");
+  Family proven =
+      Gauge("recovery_key_proven_timestamp_seconds",
+            "When a recovery key last opened the vault's keyring; absent: it "
+            "was never tried.");
+  const absl::Time now = sources_.clock->Now();
+  for (Vault* vault : data_.Vaults()) {
+    const std::string& name = vault->registration().name;
+    const RetentionSight sight = vault->SightOfRetention(now);
+    holds.Add(static_cast<double>(sight.holds), {{"vault", name}});
+    for (const auto& [host, is_held] : sight.hosts) {
+      held.Add(is_held ? 1 : 0, {{"vault", name}, {"host", host}});
+    }
+    if (sight.recovery_proven.has_value()) {
+      proven.Add(Seconds(*sight.recovery_proven), {{"vault", name}});
+    }
+  }
+  for (Family* family : {&holds, &held, &proven}) family->To(out);
+}
+
+void ServerFamilies::CollectUse(std::vector<MetricFamily>& out) const {
+  Family bytes = Gauge("host_stored_bytes",
+                       "Bytes of the objects that a host stores, committed or "
+                       "not, each counted as 4 KiB at least.");
+  Family objects = Gauge("host_stored_objects", "Objects that a host stores.");
+  Family quota_bytes =
+      Gauge("host_quota_bytes", "What a host may store; absent: no limit.");
+  Family quota_objects = Gauge("host_quota_objects",
+                               "Objects a host may store; absent: no limit.");
+  for (const HostUseSample& use : sources_.host_use()) {
+    const Labels labels = {{"vault", use.vault}, {"host", use.host}};
+    bytes.Add(static_cast<double>(use.charged_bytes), labels);
+    objects.Add(static_cast<double>(use.objects), labels);
+    if (use.quota_bytes != 0) {
+      quota_bytes.Add(static_cast<double>(use.quota_bytes), labels);
+    }
+    if (use.quota_objects != 0) {
+      quota_objects.Add(static_cast<double>(use.quota_objects), labels);
+    }
+  }
+  for (Family* family : {&bytes, &objects, &quota_bytes, &quota_objects}) {
+    family->To(out);
+  }
+}
+
+void ServerFamilies::CollectIntervals(std::vector<MetricFamily>& out) const {
+  Family expected = Gauge("set_expected_interval_seconds",
+                          "How often a snapshot of the set is expected; "
+                          "absent: it is not.");
+  Family created =
+      Gauge("vault_created_timestamp_seconds", "When the vault was made.");
+  const absl::Time now = sources_.clock->Now();
+  for (Vault* vault : data_.Vaults()) {
+    const std::string& name = vault->registration().name;
+    created.Add(Seconds(vault->health().created), {{"vault", name}});
+    for (const SetSummary& set : vault->Sets()) {
+      const absl::Duration interval =
+          sources_.expected_interval(*vault, set, now);
+      if (interval == absl::ZeroDuration()) continue;
+      expected.Add(absl::ToDoubleSeconds(interval),
+                   {{"vault", name}, {"host", set.host}, {"set", set.set}});
+    }
+  }
+  expected.To(out);
+  created.To(out);
+  if (sources_.scrub_interval == absl::ZeroDuration()) return;
+  Gauge("scrub_interval_seconds",
+        "How often everything is to be scrubbed; absent: only when asked.")
+      .Add(absl::ToDoubleSeconds(sources_.scrub_interval))
       .To(out);
 }
 

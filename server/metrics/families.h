@@ -28,6 +28,10 @@ class ServerFamilies final : public prometheus::Collectable {
   void CollectScrub(std::vector<prometheus::MetricFamily>& out) const;
   void CollectTraffic(const Counters::Values& values,
                       std::vector<prometheus::MetricFamily>& out) const;
+  void CollectSpace(std::vector<prometheus::MetricFamily>& out) const;
+  void CollectUse(std::vector<prometheus::MetricFamily>& out) const;
+  void CollectIntervals(std::vector<prometheus::MetricFamily>& out) const;
+  void CollectRetention(std::vector<prometheus::MetricFamily>& out) const;
   void CollectCertificates(std::vector<prometheus::MetricFamily>& out) const;
 
   DataDirectory& data_;

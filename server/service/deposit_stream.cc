@@ -65,11 +65,15 @@ absl::StatusOr<v1::DepositReply> DepositStream::Open(
         ToId<SnapshotId>("manifest_head", open.manifest_head()).status());
   }
   NS_RETURN_IF_ERROR(claim_(id));
-  NS_ASSIGN_OR_RETURN(HostRegistration host,
+  NS_ASSIGN_OR_RETURN(registration_,
                       data_.registry().FindHost(host_.vault, host_.host));
-  NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(host_.vault));
-  NS_ASSIGN_OR_RETURN(session_, vault->OpenSession(host, open.set(), id));
+  NS_ASSIGN_OR_RETURN(vault_, data_.FindVault(host_.vault));
+  NS_RETURN_IF_ERROR(
+      admission_.AdmitSnapshot(*vault_, registration_, open.set(), id));
+  NS_ASSIGN_OR_RETURN(session_,
+                      vault_->OpenSession(registration_, open.set(), id));
   set_ = open.set();
+  session_id_ = id;
   counted_bytes_ = session_->stored_bytes();
   counted_objects_ = session_->stored_objects();
   v1::DepositReply reply;
@@ -101,9 +105,7 @@ absl::StatusOr<v1::DepositReply> DepositStream::Put(
   for (const std::string& object : put.objects()) {
     counters_.AddTraffic(
         host_, {.received_bytes = object.size(), .received_objects = 1});
-    const absl::Status stored = session_->Put(AsBytes(object));
-    CountStored();
-    NS_RETURN_IF_ERROR(stored);
+    NS_RETURN_IF_ERROR(PutOne(object));
   }
   last_put_ = put.number();
   v1::DepositReply reply;
@@ -120,6 +122,9 @@ absl::StatusOr<v1::DepositReply> DepositStream::Commit(
     return absl::PermissionDeniedError(
         absl::StrCat("host ", host.name, " was revoked: ask the admin"));
   }
+  // Another session may have been faster since this one was opened.
+  NS_RETURN_IF_ERROR(
+      admission_.AdmitSnapshot(*vault_, host, set_, session_id_));
   auto outcome = session_->Commit(AsBytes(commit.manifest()));
   CountStored();
   if (!outcome.ok()) return outcome.status();
@@ -128,6 +133,17 @@ absl::StatusOr<v1::DepositReply> DepositStream::Commit(
   }
   committed_ = !std::holds_alternative<Incomplete>(*outcome);
   return ToReply(*outcome);
+}
+
+absl::Status DepositStream::PutOne(const std::string& object) {
+  NS_RETURN_IF_ERROR(admission_.Charge(*vault_, registration_, object.size()));
+  const uint64_t before = session_->stored_objects();
+  const absl::Status stored = session_->Put(AsBytes(object));
+  if (session_->stored_objects() == before) {
+    admission_.Refund(*vault_, registration_, object.size());
+  }
+  CountStored();
+  return stored;
 }
 
 void DepositStream::CountStored() {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "nightsafe/v1/deposit.pb.h"
 #include "server/metrics/counters.h"
+#include "server/service/admission.h"
 #include "server/vault/data_directory.h"
 
 namespace nightsafe {
@@ -23,9 +24,10 @@ class DepositStream {
   using Claim = std::function<absl::Status(const SessionId& session)>;
 
   DepositStream(DataDirectory& data, Counters::Host host, Claim claim,
-                Counters& counters)
+                Admission& admission, Counters& counters)
       : data_(data),
         claim_(std::move(claim)),
+        admission_(admission),
         counters_(counters),
         host_(std::move(host)) {}
 
@@ -40,13 +42,19 @@ class DepositStream {
   absl::StatusOr<v1::DepositReply> Put(const v1::DepositRequest::Put& put);
   absl::StatusOr<v1::DepositReply> Commit(
       const v1::DepositRequest::Commit& commit);
+  // Charged before it is stored, and not if it was there.
+  absl::Status PutOne(const std::string& object);
   void CountStored();
 
   DataDirectory& data_;
   const Claim claim_;
+  Admission& admission_;
   Counters& counters_;
   const Counters::Host host_;
   std::string set_;
+  SessionId session_id_;
+  HostRegistration registration_;  // as of Open
+  Vault* vault_ = nullptr;
   std::unique_ptr<DepositSession> session_;
   uint64_t last_offer_ = 0;
   uint64_t last_put_ = 0;

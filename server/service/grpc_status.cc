@@ -2,6 +2,9 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/retry_after.h"
+
 namespace nightsafe {
 namespace {
 
@@ -15,6 +18,14 @@ grpc::Status ToGrpc(const absl::Status& status) {
   // The two enumerations have the same numbers.
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
                       std::string(status.message().substr(0, kMaxMessageText)));
+}
+
+grpc::Status ToGrpc(const absl::Status& status, grpc::ServerContext& context) {
+  if (const auto wait = RetryAfter(status)) {
+    context.AddTrailingMetadata(kRetryAfterKey,
+                                absl::StrCat(absl::ToInt64Milliseconds(*wait)));
+  }
+  return ToGrpc(status);
 }
 
 }  // namespace nightsafe

@@ -16,11 +16,31 @@ absl::Status CallerGone() {
   return absl::CancelledError("the caller went away");
 }
 
+// One stream among the supervised ones, if there are such.
+class Supervised {
+ public:
+  static absl::StatusOr<Supervised> Enter(StreamTable* streams,
+                                          grpc::ServerContext& context) {
+    Supervised entered;
+    if (streams == nullptr) return entered;
+    NS_ASSIGN_OR_RETURN(entered.stream_, streams->Enter(context));
+    return entered;
+  }
+  // Before each write: fails with the reason if the stream is to end.
+  absl::Status Progress() {
+    return stream_ == nullptr ? absl::OkStatus() : stream_->Progress();
+  }
+
+ private:
+  std::unique_ptr<StreamTable::Stream> stream_;
+};
+
 // Gathers objects into replies.
 class ObjectWriter {
  public:
-  explicit ObjectWriter(grpc::ServerWriter<v1::FetchObjectsReply>& writer)
-      : writer_(writer) {}
+  ObjectWriter(grpc::ServerWriter<v1::FetchObjectsReply>& writer,
+               Supervised& stream)
+      : writer_(writer), stream_(stream) {}
 
   absl::Status Add(FetchedObject object) {
     if (object.status.ok()) {
@@ -40,6 +60,7 @@ class ObjectWriter {
   }
 
   absl::Status Flush() {
+    NS_RETURN_IF_ERROR(stream_.Progress());
     if (reply_.ByteSizeLong() == 0) return absl::OkStatus();
     const bool sent = writer_.Write(reply_);
     reply_.Clear();
@@ -49,6 +70,7 @@ class ObjectWriter {
 
  private:
   grpc::ServerWriter<v1::FetchObjectsReply>& writer_;
+  Supervised& stream_;
   v1::FetchObjectsReply reply_;
   size_t size_ = 0;
 };
@@ -96,38 +118,45 @@ grpc::Status RetrieveService::GetKeyring(grpc::ServerContext* context,
 grpc::Status RetrieveService::ListSnapshots(
     grpc::ServerContext* context, const v1::ListSnapshotsRequest* request,
     grpc::ServerWriter<v1::ListSnapshotsReply>* writer) {
-  const auto vault = FindReadable(*context, request->vault());
-  if (!vault.ok()) return ToGrpc(vault.status());
+  return ToGrpc(List(*context, *request, *writer), *context);
+}
+
+absl::Status RetrieveService::List(
+    grpc::ServerContext& context, const v1::ListSnapshotsRequest& request,
+    grpc::ServerWriter<v1::ListSnapshotsReply>& writer) {
+  NS_ASSIGN_OR_RETURN(Supervised stream, Supervised::Enter(streams_, context));
+  NS_ASSIGN_OR_RETURN(Vault * vault, FindReadable(context, request.vault()));
   v1::ListSnapshotsReply reply;
   size_t size = 0;
-  for (const SnapshotInfo& snapshot :
-       (*vault)->Snapshots({.host = request->host(),
-       .set = request->set(),
-       .life = SnapshotLife::kPurged})) {
+  for (const SnapshotInfo& snapshot : vault->Snapshots({.host = request.host(),
+                                      .set = request.set(),
+                                      .life = SnapshotLife::kPurged})) {
     *reply.add_snapshots() = ToRecord(snapshot);
     size += snapshot.manifest.size();
     if (size < kReplyBytes) continue;
-    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+    NS_RETURN_IF_ERROR(stream.Progress());
+    if (!writer.Write(reply)) return CallerGone();
     reply.Clear();
     size = 0;
   }
-  if (reply.snapshots_size() > 0) writer->Write(reply);
-  return grpc::Status::OK;
+  if (reply.snapshots_size() > 0) writer.Write(reply);
+  return absl::OkStatus();
 }
 
 grpc::Status RetrieveService::FetchObjects(
     grpc::ServerContext* context, const v1::FetchObjectsRequest* request,
     grpc::ServerWriter<v1::FetchObjectsReply>* writer) {
-  return ToGrpc(Fetch(*context, *request, *writer));
+  return ToGrpc(Fetch(*context, *request, *writer), *context);
 }
 
 absl::Status RetrieveService::Fetch(
     grpc::ServerContext& context, const v1::FetchObjectsRequest& request,
     grpc::ServerWriter<v1::FetchObjectsReply>& writer) {
+  NS_ASSIGN_OR_RETURN(Supervised stream, Supervised::Enter(streams_, context));
   NS_ASSIGN_OR_RETURN(Vault * vault, FindReadable(context, request.vault()));
   NS_ASSIGN_OR_RETURN(std::vector<ObjectId> ids,
                       ToObjectIds(request.ids(), kMaxOfferIds));
-  ObjectWriter out(writer);
+  ObjectWriter out(writer, stream);
   NS_RETURN_IF_ERROR(vault->Fetch(
       request.domain_number(), ids,
       [&](FetchedObject object) { return out.Add(std::move(object)); }));

@@ -7,16 +7,19 @@
 #include "absl/strings/string_view.h"
 #include "nightsafe/v1/retrieve.grpc.pb.h"
 #include "server/authz/authorizer.h"
+#include "server/service/stream_table.h"
 #include "server/vault/data_directory.h"
 
 namespace nightsafe {
 
-// Thread-safe. Borrows the data directory.
+// Thread-safe. Borrows data directory and stream table.
 class RetrieveService final : public v1::Retrieve::Service {
  public:
+  // `streams` null: nothing supervises them, they last as long as the caller.
   RetrieveService(DataDirectory& data,
-                  std::shared_ptr<const Authorizer> authorizer)
-      : data_(data), authorizer_(std::move(authorizer)) {}
+                  std::shared_ptr<const Authorizer> authorizer,
+                  StreamTable* streams)
+      : data_(data), authorizer_(std::move(authorizer)), streams_(streams) {}
 
   grpc::Status ListVaults(grpc::ServerContext* context,
                           const v1::ListVaultsRequest* request,
@@ -41,7 +44,12 @@ class RetrieveService final : public v1::Retrieve::Service {
                      grpc::ServerWriter<v1::FetchObjectsReply>& writer);
 
   DataDirectory& data_;
+  absl::Status List(grpc::ServerContext& context,
+                    const v1::ListSnapshotsRequest& request,
+                    grpc::ServerWriter<v1::ListSnapshotsReply>& writer);
+
   const std::shared_ptr<const Authorizer> authorizer_;
+  StreamTable* const streams_;
 };
 
 }  // namespace nightsafe

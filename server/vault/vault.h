@@ -6,9 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -61,6 +63,31 @@ struct VaultFigures {
   uint64_t stored_objects = 0;
   uint64_t open_sessions = 0;
   uint64_t generation = 0;
+};
+
+// Of one domain: every object that is stored, committed or not.
+struct StoredFigures {
+  uint64_t objects = 0;
+  uint64_t bytes = 0;
+  uint64_t charged_bytes = 0;
+};
+
+// What monitoring tells of retention.
+struct RetentionSight {
+  uint64_t holds = 0;  // set by orders
+  // Each host with snapshots, and whether prune takes nothing of it until an
+  // admin has looked at it.
+  std::vector<std::pair<std::string, bool>> hosts;
+  // When a person last opened the keyring with any recovery key.
+  std::optional<absl::Time> recovery_proven;
+};
+
+// How often a set was committed.
+struct SetRate {
+  uint64_t snapshots = 0;  // since the time that was asked for
+  absl::Time oldest;       // of them
+  bool keyed = false;
+  bool session_committed = false;
 };
 
 struct EndedPackInfo {
@@ -128,6 +155,19 @@ class Vault {
 
   // Of every set that ever had a snapshot, by host and set. Copies no manifest.
   std::vector<SetSummary> Sets() const;
+
+  // What holds for a set at `now`; `set` empty: for the host.
+  EffectivePolicy PolicyOf(absl::string_view host, absl::string_view set,
+                           absl::Time now) const;
+  RetentionSight SightOfRetention(absl::Time now) const;
+
+  SetRate RateOf(absl::string_view host, absl::string_view set,
+                 const SessionId& session, absl::Time since) const;
+
+  // By domain number; `charge` says what an object of a size counts as. Reads
+  // the whole object index; of what is put meanwhile some is counted.
+  absl::StatusOr<std::map<uint32_t, StoredFigures>> CountStored(
+      const std::function<uint64_t(uint64_t)>& charge);
 
   // Reads and verifies each object; calls `take` once for each id. Stops with
   // its error if `take` returns one.

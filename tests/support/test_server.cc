@@ -41,6 +41,7 @@ ServerConfig TestServer::LoopbackConfig() {
   config.metrics_listen = "";  // its threads take seconds to stop
   config.reserve_bytes = 1 << 20;
   config.reserve_share = 0;
+  config.snapshots_per_day = 0;  // tests make days of them in a minute
   return config;
 }
 

@@ -182,7 +182,8 @@ class World:
                   "--enrol-listen", f"127.0.0.1:{self.enrol_port}",
                   "--metrics-listen", f"127.0.0.1:{self.metrics_port}"])
         self.recovery_key = os.path.join(self.admin_directory, "recovery.key")
-        return self
+        # Tests make days of snapshots in a minute.
+        return self.configure(snapshots_per_day=0)
 
     def configure(self, **settings):
         """Changes nightsafed.yaml; counts from the next start on."""

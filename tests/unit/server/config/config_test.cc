@@ -20,6 +20,10 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.max_threads = 33;
   config.scrub_interval = absl::Hours(36);
   config.scrub_bytes_per_second = 123;
+  config.host_quota_bytes = 7;
+  config.host_quota_objects = 8;
+  config.snapshots_per_day = 9;
+  config.sessions_per_host = 10;
   auto read = ParseConfig(FormatConfig(config));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->listen, config.listen);
@@ -35,6 +39,10 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->max_threads, 33);
   EXPECT_EQ(read->scrub_interval, absl::Hours(36));
   EXPECT_EQ(read->scrub_bytes_per_second, 123u);
+  EXPECT_EQ(read->host_quota_bytes, 7u);
+  EXPECT_EQ(read->host_quota_objects, 8u);
+  EXPECT_EQ(read->snapshots_per_day, 9u);
+  EXPECT_EQ(read->sessions_per_host, 10);
 }
 
 TEST(ServerConfig, ReadsBackWhatYamlWouldTakeForSomethingElse) {
