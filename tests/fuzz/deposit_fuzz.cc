@@ -58,6 +58,11 @@ struct World {
   const TestHost host = keys.MakeHost("web1", 1);
   const TestTree tree = host.MakeTree(6, 40, 1);
   std::unique_ptr<DataDirectory> data;
+  Admission admission{
+      [](Vault&, absl::string_view, absl::string_view, absl::Time) {
+        return HostLimits{};
+      },
+      clock};
   Counters counters;
   std::set<ObjectId> stored;
   std::map<SessionId, std::string> manifests;
@@ -71,8 +76,8 @@ class Run {
         input_(input),
         stream_(
             *world.data, {"home", "web1"},
-            [](const SessionId&) { return absl::OkStatus(); }, world.counters) {
-  }
+            [](const SessionId&) { return absl::OkStatus(); }, world.admission,
+            world.counters) {}
 
   void All() {
     for (size_t i = 0; i < kMaxMessages && !input_.done(); ++i) {
