@@ -58,11 +58,9 @@ struct World {
   const TestHost host = keys.MakeHost("web1", 1);
   const TestTree tree = host.MakeTree(6, 40, 1);
   std::unique_ptr<DataDirectory> data;
-  Admission admission{
-      [](Vault&, absl::string_view, absl::string_view, absl::Time) {
-        return HostLimits{};
-      },
-      clock};
+  Admission admission{[](Vault&, absl::string_view, absl::string_view,
+                         absl::Time) { return HostLimits{}; },
+                      clock};
   Counters counters;
   std::set<ObjectId> stored;
   std::map<SessionId, std::string> manifests;
