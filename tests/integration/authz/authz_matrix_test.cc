@@ -53,6 +53,12 @@ std::optional<v1::Role> RoleAt(const ListenerUnderTest& listener,
   }
 }
 
+// There are no certificates to renew where no TLS is spoken.
+bool IsOffered(const ListenerUnderTest& listener, const Method& method) {
+  return listener.kind != ListenerUnderTest::kRescueSocket ||
+         !absl::StartsWith(method.path, "/nightsafe.v1.Renewal/");
+}
+
 enum class Verdict { kUnreachable, kDenied, kPassed };
 
 // kPassed: not stopped on account of who calls.
@@ -185,6 +191,7 @@ class AuthzMatrixTest : public testing::Test {
                const Method& method) {
     const std::optional<v1::Role> role = RoleAt(listener, credential);
     const Verdict expected = !role ? Verdict::kUnreachable
+                             : !IsOffered(listener, method) ? Verdict::kDenied
                              : method.roles.count(*role) == 1
                                  ? Verdict::kPassed
                                  : Verdict::kDenied;
