@@ -8,11 +8,11 @@
 #include "server/service/convert.h"
 #include "server/service/findings.h"
 #include "server/service/grpc_status.h"
+#include "server/service/histories.h"
 
 namespace nightsafe {
 namespace {
 
-constexpr int kRecordsPerReply = 500;
 // Each may name twenty snapshots.
 constexpr int kFindingsPerReply = 100;
 
@@ -149,7 +149,11 @@ grpc::Status AdminService::ListHosts(grpc::ServerContext*,
     const std::vector<SetSummary> sets = vault->Sets();
     for (const HostRegistration& host : hosts) {
       if (host.vault != vault->registration().name) continue;
-      *reply->add_hosts() = ToRecord(host, sets);
+      v1::HostRecord& record = *reply->add_hosts();
+      record = ToRecord(host, sets);
+      vault->Read([&](const VaultState& state) {
+        AddRetention(state, sources_.clock.Now(), record);
+      });
     }
   }
   return grpc::Status::OK;
@@ -175,23 +179,6 @@ grpc::Status AdminService::ListReaders(grpc::ServerContext*,
   for (const ReaderRegistration& reader : data_.registry().Readers()) {
     *reply->add_readers() = ToRecord(reader);
   }
-  return grpc::Status::OK;
-}
-
-grpc::Status AdminService::ListSnapshots(
-    grpc::ServerContext*, const v1::AdminListSnapshotsRequest* request,
-    grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) {
-  const auto vault = data_.FindVault(request->vault());
-  if (!vault.ok()) return ToGrpc(vault.status());
-  v1::AdminListSnapshotsReply reply;
-  for (const SnapshotInfo& snapshot :
-       (*vault)->Snapshots({.host = request->host(), .set = request->set()})) {
-    *reply.add_snapshots() = ToAdminSnapshot(snapshot);
-    if (reply.snapshots_size() < kRecordsPerReply) continue;
-    if (!writer->Write(reply)) return ToGrpc(CallerGone());
-    reply.Clear();
-  }
-  if (reply.snapshots_size() > 0) writer->Write(reply);
   return grpc::Status::OK;
 }
 

@@ -60,6 +60,18 @@ class AdminService final : public v1::Admin::Service {
       grpc::ServerContext* context,
       const v1::AdminListSnapshotsRequest* request,
       grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) override;
+  grpc::Status ListHistories(
+      grpc::ServerContext* context, const v1::ListHistoriesRequest* request,
+      grpc::ServerWriter<v1::ListHistoriesReply>* writer) override;
+  grpc::Status GetPolicies(grpc::ServerContext* context,
+                           const v1::GetPoliciesRequest* request,
+                           v1::GetPoliciesReply* reply) override;
+  grpc::Status PruneByPolicy(grpc::ServerContext* context,
+                             const v1::PruneByPolicyRequest* request,
+                             v1::PruneByPolicyReply* reply) override;
+  grpc::Status Audit(grpc::ServerContext* context,
+                     const v1::AuditRequest* request,
+                     grpc::ServerWriter<v1::AuditReply>* writer) override;
   grpc::Status Scrub(grpc::ServerContext* context,
                      const v1::ScrubRequest* request,
                      grpc::ServerWriter<v1::ScrubReply>* writer) override;

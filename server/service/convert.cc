@@ -17,6 +17,18 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 
 std::string ToString(const SnapshotId& id) { return std::string(id.text()); }
 
+const char* LifeName(SnapshotLife life) {
+  switch (life) {
+    case SnapshotLife::kLive:
+      return "live";
+    case SnapshotLife::kExpired:
+      return "expired";
+    case SnapshotLife::kPurged:
+      break;
+  }
+  return "purged";
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<ObjectId>> ToObjectIds(absl::string_view ids,
@@ -87,6 +99,10 @@ v1::AdminSnapshot ToAdminSnapshot(const SnapshotInfo& snapshot) {
   record.set_sequence(snapshot.sequence);
   record.set_received_unix_ns(absl::ToUnixNanos(snapshot.received));
   record.set_new_bytes(snapshot.new_bytes);
+  record.set_life(LifeName(snapshot.life));
+  if (snapshot.life != SnapshotLife::kLive) {
+    record.set_expired_unix_ns(absl::ToUnixNanos(snapshot.expired_at));
+  }
   if (snapshot.forked) record.add_flags("forked");
   if (snapshot.restarted) record.add_flags("restarted");
   const auto manifest = ParseManifest(AsBytes(snapshot.manifest));
@@ -126,17 +142,20 @@ v1::HostRecord ToRecord(const HostRegistration& host,
         absl::ToUnixNanos(host.certificate_expires));
   }
   uint64_t snapshots = 0;
+  uint64_t expired = 0;
   bool forked = false;
   bool restarted = false;
   int64_t last = 0;
   for (const SetSummary& set : sets) {
     if (set.host != host.name) continue;
     snapshots += set.snapshots;
+    expired += set.expired;
     last = std::max(last, absl::ToUnixNanos(set.last_received));
     forked |= set.forked;
     restarted |= set.restarted;
   }
   record.set_snapshots(snapshots);
+  record.set_expired(expired);
   record.set_last_commit_unix_ns(last);
   if (forked) record.add_flags("forked");
   if (restarted) record.add_flags("restarted");

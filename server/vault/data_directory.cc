@@ -332,6 +332,24 @@ std::vector<Vault*> DataDirectory::Vaults() {
   return vaults;
 }
 
+absl::StatusOr<JournalContents> DataDirectory::ReadJournalOf(
+    const std::string& vault, const JournalRecordCallback& take) {
+  if (vault.empty()) {
+    return ReadJournal(fs_, absl::StrCat(path_, "/server/journal"),
+                       {.kind = JournalKind::kServer,
+                        .owner = JournalOwnerOf(registry_->server_id())},
+                       take);
+  }
+  NS_ASSIGN_OR_RETURN(Vault * found, FindVault(vault));
+  const VaultRegistration& registration = found->registration();
+  const VaultPaths paths(
+      absl::StrCat(VaultsPath(path_), "/", registration.name));
+  return ReadJournal(
+      fs_, paths.journal,
+      {.kind = JournalKind::kVault, .owner = JournalOwnerOf(registration.id)},
+      take);
+}
+
 std::string DataDirectory::read_only_reason() const {
   if (!full_reason_.empty()) return full_reason_;
   absl::MutexLock lock(&mutex_);

@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/io/file_system.h"
 #include "server/catalog/registry.h"
+#include "server/journal/journal_reader.h"
 #include "server/store/object_index.h"
 #include "server/vault/startup_report.h"
 #include "server/vault/vault.h"
@@ -77,6 +78,11 @@ class DataDirectory {
   // NOT_FOUND. The pointer lives as long as the directory.
   absl::StatusOr<Vault*> FindVault(absl::string_view name);
   std::vector<Vault*> Vaults();
+
+  // The records of a vault's journal, or of the server's if `vault` is empty,
+  // from the disk, the chain checked. NOT_FOUND; else as ReadJournal.
+  absl::StatusOr<JournalContents> ReadJournalOf(
+      const std::string& vault, const JournalRecordCallback& take);
 
   // Not empty: changes are refused since a journal or the index failed; says
   // why.

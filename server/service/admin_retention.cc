@@ -1,0 +1,106 @@
+// What AdminService says of retention.
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "server/service/admin_service.h"
+#include "server/service/audit.h"
+#include "server/service/convert.h"
+#include "server/service/grpc_status.h"
+#include "server/service/histories.h"
+
+namespace nightsafe {
+namespace {
+
+constexpr int kRecordsPerReply = 500;
+
+absl::Status CallerGone() {
+  return absl::CancelledError("the caller went away");
+}
+
+bool IsWanted(const v1::AdminSnapshot& snapshot,
+              const v1::AdminListSnapshotsRequest& request) {
+  if (request.lives().empty()) return snapshot.life() == "live";
+  return std::find(request.lives().begin(), request.lives().end(),
+                   snapshot.life()) != request.lives().end();
+}
+
+}  // namespace
+
+grpc::Status AdminService::ListSnapshots(
+    grpc::ServerContext*, const v1::AdminListSnapshotsRequest* request,
+    grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  const absl::Time now = sources_.clock.Now();
+  v1::AdminListSnapshotsReply reply;
+  for (const SnapshotInfo& snapshot :
+       (*vault)->Snapshots({.host = request->host(),
+       .set = request->set(),
+       .life = SnapshotLife::kPurged})) {
+    v1::AdminSnapshot record = ToAdminSnapshot(snapshot);
+    if (!IsWanted(record, *request)) continue;
+    if (snapshot.life == SnapshotLife::kExpired) {
+      const absl::Duration trash = (*vault)->Read([&](const VaultState& state) {
+        return state.retention()
+            .policies()
+            .At(snapshot.host, snapshot.set, now)
+            .effective.policy.trash;
+      });
+      record.set_purge_unix_ns(absl::ToUnixNanos(snapshot.expired_at + trash));
+    }
+    *reply.add_snapshots() = std::move(record);
+    if (reply.snapshots_size() < kRecordsPerReply) continue;
+    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+    reply.Clear();
+  }
+  if (reply.snapshots_size() > 0) writer->Write(reply);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListHistories(
+    grpc::ServerContext*, const v1::ListHistoriesRequest* request,
+    grpc::ServerWriter<v1::ListHistoriesReply>* writer) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  const absl::Time now = sources_.clock.Now();
+  const auto replies = (*vault)->Read([&](const VaultState& state) {
+    return ToHistories(state, request->host(), now);
+  });
+  for (const v1::ListHistoriesReply& reply : replies) {
+    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::GetPolicies(grpc::ServerContext*,
+                                       const v1::GetPoliciesRequest* request,
+                                       v1::GetPoliciesReply* reply) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  const absl::Time now = sources_.clock.Now();
+  *reply = (*vault)->Read([&](const VaultState& state) {
+    return ToPolicies(state, *request, now);
+  });
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::PruneByPolicy(
+    grpc::ServerContext*, const v1::PruneByPolicyRequest* request,
+    v1::PruneByPolicyReply* reply) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  const auto plans = (*vault)->PruneByPolicy();
+  if (!plans.ok()) return ToGrpc(plans.status());
+  for (const HostPlan& plan : *plans) *reply->add_hosts() = ToPruned(plan);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Audit(grpc::ServerContext*,
+                                 const v1::AuditRequest* request,
+                                 grpc::ServerWriter<v1::AuditReply>* writer) {
+  return ToGrpc(AuditJournal(data_, *request, [&](const v1::AuditReply& reply) {
+    return writer->Write(reply) ? absl::OkStatus() : CallerGone();
+  }));
+}
+
+}  // namespace nightsafe
