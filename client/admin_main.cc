@@ -8,8 +8,8 @@ int main(int argc, char** argv) {
   InitCrypto();
   Program program(
       "Administers a Nightsafe server: lets hosts and readers in, revokes "
-      "them, "
-      "lists and checks what is stored.",
+      "them, says how long snapshots stay, prunes, lists and checks what is "
+      "stored.",
       "nightsafe-admin");
   AdminOptions options;
   options.AddTo(&program.app());
@@ -19,6 +19,11 @@ int main(int argc, char** argv) {
   AddTokenCommands(program, options);
   AddReaderCommands(program, options);
   AddSnapshotCommands(program, options);
+  AddPolicyCommands(program, options);
+  AddPruneCommand(program, options);
+  AddTrashCommands(program, options);
+  AddHoldCommands(program, options);
+  AddAuditCommand(program, options);
   AddCollectCommand(program, options);
   AddScrubCommand(program, options);
   AddServerStatusCommand(program, options);

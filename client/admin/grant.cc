@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/admin/orders.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/crypto/blake3.h"
@@ -14,7 +15,6 @@ namespace {
 using v1::format::Enrolment;
 
 constexpr size_t kTokenBytes = 32;
-constexpr size_t kNonceBytes = 16;
 
 // What both kinds have in common; the token is in it.
 absl::StatusOr<Enrolment> Begin(const AdminClient& server, Enrolment::Role role,
@@ -50,20 +50,6 @@ absl::StatusOr<v1::AdminVault> FindVault(const AdminClient& server,
   return absl::NotFoundError(absl::StrCat(
       "the server has no vault \"", name,
       "\": see `nightsafe-admin vault list` and `nightsafe-admin vault add`"));
-}
-
-absl::StatusOr<v1::format::Order> BeginOrder(const AdminClient& server,
-                                             absl::string_view vault,
-                                             absl::Time now) {
-  NS_ASSIGN_OR_RETURN(v1::GetServerReply about, server.GetServer());
-  v1::format::Order order;
-  order.set_server_id(about.server_id());
-  order.set_vault(std::string(vault));
-  std::string nonce(kNonceBytes, '\0');
-  FillRandom(AsMutableBytes(nonce));
-  order.set_nonce(nonce);
-  order.set_issued_unix_ns(absl::ToUnixNanos(now));
-  return order;
 }
 
 }  // namespace

@@ -95,6 +95,9 @@ void PrintJson(const std::vector<v1::HostRecord>& hosts) {
          {"certificate_expires_unix_ns", host.certificate_expires_unix_ns()},
          {"last_commit_unix_ns", host.last_commit_unix_ns()},
          {"snapshots", host.snapshots()},
+         {"expired", host.expired()},
+         {"expected_interval_s", host.expected_interval_s()},
+         {"quota_bytes", host.quota_bytes()},
          {"flags",
           std::vector<std::string>(host.flags().begin(), host.flags().end())}});
   }
@@ -103,8 +106,8 @@ void PrintJson(const std::vector<v1::HostRecord>& hosts) {
 
 void PrintTable(const std::vector<v1::HostRecord>& hosts) {
   std::vector<std::vector<std::string>> rows = {
-      {"VAULT", "HOST", "STATE", "LAST SNAPSHOT", "AGE", "SNAPSHOTS",
-       "CERTIFICATE UNTIL", "FLAGS"}};
+      {"VAULT", "HOST", "STATE", "LAST SNAPSHOT", "AGE", "EXPECTED EVERY",
+       "SNAPSHOTS", "IN TRASH", "CERTIFICATE UNTIL", "FLAGS"}};
   const absl::Time now = absl::Now();
   for (const v1::HostRecord& host : hosts) {
     const absl::Time last = absl::FromUnixNanos(host.last_commit_unix_ns());
@@ -112,7 +115,11 @@ void PrintTable(const std::vector<v1::HostRecord>& hosts) {
     const int64_t expires = host.certificate_expires_unix_ns();
     rows.push_back(
         {host.vault(), host.name(), State(host), has ? ShowTime(last) : "never",
-         has ? ShowDuration(now - last) : "-", absl::StrCat(host.snapshots()),
+         has ? ShowDuration(now - last) : "-",
+         host.expected_interval_s() > 0
+             ? ShowDuration(absl::Seconds(host.expected_interval_s()))
+             : "-",
+         absl::StrCat(host.snapshots()), absl::StrCat(host.expired()),
          expires != 0 ? ShowTime(absl::FromUnixNanos(expires)) : "-",
          absl::StrJoin(host.flags(), ",")});
   }

@@ -14,6 +14,7 @@ namespace {
 struct SnapshotOptions {
   std::string vault = "main";
   std::string name;  // HOST[/SET]
+  bool all = false;
   bool json = false;
 };
 
@@ -30,6 +31,7 @@ void PrintJson(const std::vector<v1::AdminSnapshot>& snapshots) {
          {"new_bytes", snapshot.new_bytes()},
          {"rounded_entries", snapshot.rounded_entries()},
          {"rounded_bytes", snapshot.rounded_bytes()},
+         {"life", snapshot.life()},
          {"unreadable_entries", snapshot.unreadable_entries()},
          {"flags", std::vector<std::string>(snapshot.flags().begin(),
                                             snapshot.flags().end())}});
@@ -45,6 +47,10 @@ void PrintTable(const std::vector<v1::AdminSnapshot>& snapshots) {
   for (const v1::AdminSnapshot& snapshot : snapshots) {
     const absl::Time received =
         absl::FromUnixNanos(snapshot.received_unix_ns());
+    std::string flags = absl::StrJoin(snapshot.flags(), ",");
+    if (snapshot.life() != "live") {
+      absl::StrAppend(&flags, flags.empty() ? "" : ",", snapshot.life());
+    }
     rows.push_back({HexEncode(AsBytes(snapshot.snapshot())).substr(0, 12),
                     absl::StrCat(snapshot.host(), "/", snapshot.set(),
                                  snapshot.keyed_name().empty() ? "" : "/",
@@ -52,8 +58,7 @@ void PrintTable(const std::vector<v1::AdminSnapshot>& snapshots) {
                     ShowTime(received), ShowDuration(now - received),
                     ShowBytes(snapshot.new_bytes()),
                     ShowBytes(snapshot.rounded_bytes()),
-                    absl::StrCat(snapshot.rounded_entries()),
-                    absl::StrJoin(snapshot.flags(), ",")});
+                    absl::StrCat(snapshot.rounded_entries()), flags});
   }
   std::fputs(ShowTable(rows).c_str(), stdout);
 }
@@ -64,9 +69,18 @@ absl::StatusOr<ExitCode> List(const AdminOptions& admin,
   const std::string host = options.name.substr(0, slash);
   const std::string set =
       slash == std::string::npos ? "" : options.name.substr(slash + 1);
+  v1::AdminListSnapshotsRequest request;
+  request.set_vault(options.vault);
+  request.set_host(host);
+  request.set_set(set);
+  if (options.all) {
+    for (const char* life : {"live", "expired", "purged"}) {
+      request.add_lives(life);
+    }
+  }
   NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
   NS_ASSIGN_OR_RETURN(std::vector<v1::AdminSnapshot> snapshots,
-                      link->client().ListSnapshots(options.vault, host, set));
+                      link->client().ListSnapshots(request));
   options.json ? PrintJson(snapshots) : PrintTable(snapshots);
   return kExitOk;
 }
@@ -82,6 +96,7 @@ void AddSnapshotCommands(Program& program, AdminOptions& admin) {
       "list", "Snapshots by time of receipt, without any key", snapshot);
   command->add_option("HOST[/SET]", list->name, "only these");
   command->add_option("--vault", list->vault)->capture_default_str();
+  command->add_flag("--all", list->all, "also expired and purged ones");
   command->add_flag("--json", list->json);
   program.OnRun(command, [&admin, list] { return List(admin, *list); });
 }

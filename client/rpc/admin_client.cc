@@ -37,6 +37,27 @@ std::vector<Message> ToVector(
           std::make_move_iterator(from.end())};
 }
 
+template <typename Reply>
+absl::Status TakeUntilDone(
+    const Connection& connection, grpc::ClientContext& context,
+    grpc::ClientReader<Reply>& stream, absl::string_view what,
+    const std::function<absl::Status(const Reply&)>& take) {
+  Reply reply;
+  absl::Status taken;
+  bool done = false;
+  while (taken.ok() && stream.Read(&reply)) {
+    done = reply.done();
+    taken = take(reply);
+  }
+  if (!taken.ok()) context.TryCancel();
+  const grpc::Status end = stream.Finish();
+  NS_RETURN_IF_ERROR(taken);
+  NS_RETURN_IF_ERROR(connection.ToStatus(end));
+  if (done) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("the server ended the ", what, " early"));
+}
+
 }  // namespace
 
 absl::StatusOr<v1::GetServerReply> AdminClient::GetServer() const {
@@ -95,14 +116,9 @@ absl::StatusOr<std::vector<v1::TokenRecord>> AdminClient::ListTokens() const {
 }
 
 absl::StatusOr<std::vector<v1::AdminSnapshot>> AdminClient::ListSnapshots(
-    absl::string_view vault, absl::string_view host,
-    absl::string_view set) const {
+    const v1::AdminListSnapshotsRequest& request) const {
   auto stub = v1::Admin::NewStub(connection_.channel());
   grpc::ClientContext context;
-  v1::AdminListSnapshotsRequest request;
-  request.set_vault(std::string(vault));
-  request.set_host(std::string(host));
-  request.set_set(std::string(set));
   auto stream = stub->ListSnapshots(&context, request);
   std::vector<v1::AdminSnapshot> snapshots;
   v1::AdminListSnapshotsReply reply;
@@ -115,6 +131,37 @@ absl::StatusOr<std::vector<v1::AdminSnapshot>> AdminClient::ListSnapshots(
   return snapshots;
 }
 
+absl::StatusOr<std::vector<v1::ListHistoriesReply>> AdminClient::ListHistories(
+    const v1::ListHistoriesRequest& request) const {
+  auto stub = v1::Admin::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  auto stream = stub->ListHistories(&context, request);
+  std::vector<v1::ListHistoriesReply> replies;
+  v1::ListHistoriesReply reply;
+  while (stream->Read(&reply)) replies.push_back(std::move(reply));
+  NS_RETURN_IF_ERROR(connection_.ToStatus(stream->Finish()));
+  return replies;
+}
+
+absl::StatusOr<v1::GetPoliciesReply> AdminClient::GetPolicies(
+    const v1::GetPoliciesRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::GetPolicies, request);
+}
+
+absl::StatusOr<v1::PruneByPolicyReply> AdminClient::PruneByPolicy(
+    const v1::PruneByPolicyRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::PruneByPolicy, request);
+}
+
+absl::Status AdminClient::Audit(
+    const v1::AuditRequest& request,
+    const std::function<absl::Status(const v1::AuditReply&)>& take) const {
+  auto stub = v1::Admin::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  return TakeUntilDone<v1::AuditReply>(
+      connection_, context, *stub->Audit(&context, request), "audit", take);
+}
+
 absl::StatusOr<v1::GetStatusReply> AdminClient::GetStatus(
     const v1::GetStatusRequest& request) const {
   return Call(connection_, &v1::Admin::Stub::GetStatus, request);
@@ -125,20 +172,8 @@ absl::Status AdminClient::Scrub(
     const std::function<absl::Status(const v1::ScrubReply&)>& take) const {
   auto stub = v1::Admin::NewStub(connection_.channel());
   grpc::ClientContext context;
-  auto stream = stub->Scrub(&context, request);
-  v1::ScrubReply reply;
-  absl::Status taken;
-  bool done = false;
-  while (taken.ok() && stream->Read(&reply)) {
-    done = reply.done();
-    taken = take(reply);
-  }
-  if (!taken.ok()) context.TryCancel();
-  const grpc::Status end = stream->Finish();
-  NS_RETURN_IF_ERROR(taken);
-  NS_RETURN_IF_ERROR(connection_.ToStatus(end));
-  if (!done) return absl::UnavailableError("the server ended the scrub early");
-  return absl::OkStatus();
+  return TakeUntilDone<v1::ScrubReply>(
+      connection_, context, *stub->Scrub(&context, request), "scrub", take);
 }
 
 absl::Status AdminClient::Collect(

@@ -33,8 +33,18 @@ class AdminClient {
   absl::StatusOr<std::vector<v1::ReaderRecord>> ListReaders() const;
   absl::StatusOr<std::vector<v1::TokenRecord>> ListTokens() const;
   absl::StatusOr<std::vector<v1::AdminSnapshot>> ListSnapshots(
-      absl::string_view vault, absl::string_view host,
-      absl::string_view set) const;
+      const v1::AdminListSnapshotsRequest& request) const;
+  absl::StatusOr<std::vector<v1::ListHistoriesReply>> ListHistories(
+      const v1::ListHistoriesRequest& request) const;
+  absl::StatusOr<v1::GetPoliciesReply> GetPolicies(
+      const v1::GetPoliciesRequest& request) const;
+  absl::StatusOr<v1::PruneByPolicyReply> PruneByPolicy(
+      const v1::PruneByPolicyRequest& request) const;
+  // Calls `take` for each reply until the one with `done`. UNAVAILABLE if the
+  // server ends before.
+  absl::Status Audit(
+      const v1::AuditRequest& request,
+      const std::function<absl::Status(const v1::AuditReply&)>& take) const;
   absl::StatusOr<v1::GetStatusReply> GetStatus(
       const v1::GetStatusRequest& request) const;
   // Calls `take` for each reply until the one with `done`; an error from it

@@ -45,7 +45,9 @@ ServerConfig TestServer::LoopbackConfig() {
   return config;
 }
 
-TestServer::TestServer(ServerConfig config) : config_(std::move(config)) {
+TestServer::TestServer(ServerConfig config, const Clock* clock)
+    : clock_(clock != nullptr ? *clock : system_clock_),
+      config_(std::move(config)) {
   InitCrypto();
   Must(InitServer(*fs_, clock_, data(), admin_key_.verify_key(), config_));
   Start();

@@ -28,7 +28,10 @@ struct HostCredential : PeerCredential {
 class TestServer {
  public:
   // A fresh server with vault "main", started.
-  explicit TestServer(ServerConfig config = LoopbackConfig());
+  // `clock`: the server's, outlives it; null: the system's. The peers' TLS goes
+  // by the system's clock in any case.
+  explicit TestServer(ServerConfig config = LoopbackConfig(),
+                      const Clock* clock = nullptr);
   ~TestServer();
 
   static ServerConfig LoopbackConfig();
@@ -71,7 +74,8 @@ class TestServer {
 
   TemporaryDirectory directory_;
   std::unique_ptr<FileSystem> fs_ = NewPosixFileSystem();
-  SystemClock clock_;
+  SystemClock system_clock_;
+  const Clock& clock_;
   const ServerConfig config_;
   SigningKey admin_key_ = SigningKey::Generate();
   BoxKey recovery_key_ = BoxKey::Generate();

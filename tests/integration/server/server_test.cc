@@ -138,7 +138,11 @@ TEST_F(ServerTest, CommitsSurviveARestart) {
   ASSERT_EQ(hosts->size(), 1u);
   EXPECT_EQ((*hosts)[0].snapshots(), 1u);
   EXPECT_GT((*hosts)[0].last_commit_unix_ns(), 0);
-  const auto snapshots = admin.ListSnapshots("main", "", "");
+  const auto snapshots = admin.ListSnapshots([] {
+    v1::AdminListSnapshotsRequest request;
+    request.set_vault("main");
+    return request;
+  }());
   ASSERT_TRUE(snapshots.ok()) << snapshots.status();
   ASSERT_EQ(snapshots->size(), 1u);
   EXPECT_EQ((*snapshots)[0].host(), "web1");
