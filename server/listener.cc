@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
-#include "server/authz/auth_processor.h"
 
 namespace nightsafe {
 namespace {
@@ -49,9 +48,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const std::shared_ptr<const Authorizer>& authorizer,
     const std::vector<grpc::Service*>& services, const ListenerLimits& limits) {
   NS_CHECK(authorizer != nullptr);
-  credentials->SetAuthMetadataProcessor(
-      std::make_shared<AuthProcessor>(authorizer));
-  std::unique_ptr<Listener> listener(new Listener);
+  const auto processor = std::make_shared<AuthProcessor>(authorizer);
+  credentials->SetAuthMetadataProcessor(processor);
+  std::unique_ptr<Listener> listener(new Listener(processor));
   grpc::ServerBuilder builder;
   SetLimits(builder, limits);
   builder.AddListeningPort(address, credentials, &listener->port_);
@@ -72,6 +71,7 @@ void Listener::Shutdown(absl::Time deadline) {
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(deadline));
   server_->Wait();
+  processor_->Close();
   server_ = nullptr;
 }
 

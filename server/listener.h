@@ -6,11 +6,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/limits.h"
+#include "server/authz/auth_processor.h"
 #include "server/authz/authorizer.h"
 
 namespace nightsafe {
@@ -42,7 +44,10 @@ class Listener {
   void Shutdown(absl::Time deadline);
 
  private:
-  Listener() = default;
+  explicit Listener(std::shared_ptr<AuthProcessor> processor)
+      : processor_(std::move(processor)) {}
+
+  const std::shared_ptr<AuthProcessor> processor_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -12,8 +12,16 @@ grpc::Status AuthProcessor::Process(const InputMetadata& metadata,
   const auto [begin, end] = metadata.equal_range(":path");
   if (begin == end || std::next(begin) != end) return denied;
   const absl::string_view path(begin->second.data(), begin->second.size());
-  return authorizer_->Authorize(path, *connection).ok() ? grpc::Status::OK
-                                                        : denied;
+  absl::ReaderMutexLock lock(&mutex_);
+  return authorizer_ != nullptr &&
+                 authorizer_->Authorize(path, *connection).ok()
+             ? grpc::Status::OK
+             : denied;
+}
+
+void AuthProcessor::Close() {
+  absl::MutexLock lock(&mutex_);
+  authorizer_ = nullptr;
 }
 
 }  // namespace nightsafe

@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import struct
+import threading
 import time
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = \
@@ -93,6 +94,7 @@ class Connection:
         raw = socket.create_connection((host, int(port)), timeout=30)
         self.socket = context.wrap_socket(
             raw, server_hostname=credential["server_id"] + ".nightsafe")
+        self.lock = threading.Lock()  # TLS is for one thread at a time
         self.buffer = b""
         self.ended = {}    # stream: what ended it
         self.closed = None  # why, once the connection is
@@ -105,7 +107,8 @@ class Connection:
     def send(self, data):
         """False if the peer has closed."""
         try:
-            self.socket.sendall(data)
+            with self.lock:
+                self.socket.sendall(data)
             return True
         except OSError as error:
             self.closed = self.closed or f"closed: {error}"
@@ -143,7 +146,8 @@ class Connection:
                     [self.socket], [], [], min(left, 0.05))[0]:
                 continue
             try:
-                got = self.socket.recv(65536)
+                with self.lock:
+                    got = self.socket.recv(65536)
             except OSError as error:
                 self.closed = f"closed: {error}"
                 break

@@ -87,7 +87,7 @@ TEST_F(LinkTest, RestoreOutlivesCutsAndFetchesOnlyWhatIsOutstanding) {
 TEST_F(LinkTest, RestoreOutlivesARestartOfTheServer) {
   ASSERT_TRUE(Backup().ok());
   bool restarted = false;
-  RetryRule rule{.max_retries = 20,
+  RetryRule rule{.max_retries = 400,
                  .first_wait = absl::Milliseconds(2),
                  .longest_wait = absl::Milliseconds(50)};
   link_.CutAfter(2 << 20);
