@@ -35,8 +35,8 @@ from kills import Tally, area, chosen_points, kill_points, poll
 from ledger import bound_in_words
 from world import World, argument, check, program, seed_from_arguments
 
-
 MOMENTS = ["load"] * 8 + ["ack"] * 2 + ["start"] * 2 + ["stop", "rebuild"]
+
 
 def server_points():
     names = [n for n in kill_points() if area(n) not in CLIENT_AREAS]
