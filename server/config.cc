@@ -38,6 +38,17 @@ Setter Count(uint64_t ServerConfig::*field) {
   };
 }
 
+Setter Seconds(absl::Duration ServerConfig::*field) {
+  return [field](const std::string& value, ServerConfig& config) {
+    int64_t seconds = 0;
+    if (!absl::SimpleAtoi(value, &seconds)) {
+      return absl::InvalidArgumentError("a number of seconds is needed");
+    }
+    config.*field = absl::Seconds(seconds);
+    return absl::OkStatus();
+  };
+}
+
 Setter Whole(int ServerConfig::*field) {
   return [field](const std::string& value, ServerConfig& config) {
     if (absl::SimpleAtoi(value, &(config.*field))) return absl::OkStatus();
@@ -48,14 +59,6 @@ Setter Whole(int ServerConfig::*field) {
 absl::Status SetShare(const std::string& value, ServerConfig& config) {
   if (absl::SimpleAtod(value, &config.reserve_share)) return absl::OkStatus();
   return absl::InvalidArgumentError("a number from 0 to 0.9 is needed");
-}
-absl::Status SetIdle(const std::string& value, ServerConfig& config) {
-  int64_t seconds = 0;
-  if (!absl::SimpleAtoi(value, &seconds)) {
-    return absl::InvalidArgumentError("a number of seconds is needed");
-  }
-  config.idle_timeout = absl::Seconds(seconds);
-  return absl::OkStatus();
 }
 
 absl::Status SetScrubInterval(const std::string& value, ServerConfig& config) {
@@ -84,7 +87,8 @@ const std::map<std::string, Setter>& Setters() {
       {"reserve_bytes", Bytes(&ServerConfig::reserve_bytes)},
       {"reserve_share", SetShare},
       {"pack_bytes", Bytes(&ServerConfig::pack_bytes)},
-      {"idle_timeout_seconds", SetIdle},
+      {"idle_timeout_seconds", Seconds(&ServerConfig::idle_timeout)},
+      {"session_expiry_seconds", Seconds(&ServerConfig::session_expiry)},
       {"max_threads", Whole(&ServerConfig::max_threads)},
       {"host_quota_bytes", Bytes(&ServerConfig::host_quota_bytes)},
       {"host_quota_objects", Count(&ServerConfig::host_quota_objects)},
@@ -201,6 +205,10 @@ absl::Status CheckConfig(const ServerConfig& config) {
     return absl::InvalidArgumentError(
         "\"idle_timeout_seconds\" must be at least 1");
   }
+  if (config.session_expiry < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(
+        "\"session_expiry_seconds\" must be at least 1");
+  }
   if (config.max_threads < 16 || config.max_threads > 10'000) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"max_threads\" is ", config.max_threads,
@@ -265,6 +273,9 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# A backup that sends nothing for this long is ended; it may go on"
       "\n# later.\nidle_timeout_seconds: ",
       absl::ToInt64Seconds(config.idle_timeout),
+      "\n# What a backup sent that was not gone on with for this long, and did"
+      "\n# not end, may be collected.\nsession_expiry_seconds: ",
+      absl::ToInt64Seconds(config.session_expiry),
       "\n# Threads of each listener.\nmax_threads: ", config.max_threads,
       "\n# What one host may store, where no policy says otherwise, snapshots "
       "of"

@@ -29,6 +29,9 @@ struct ServerConfig {
   uint64_t pack_bytes = 256 << 20;
   // A deposit stream without a message for this long is ended.
   absl::Duration idle_timeout = absl::Minutes(10);
+  // A session that did not commit and has had no stream for this long is over:
+  // what only it stored may be collected.
+  absl::Duration session_expiry = absl::Hours(24);
   // Of one listener.
   int max_threads = 256;
   // Of one host, where no policy says otherwise; 0: without a limit. Objects

@@ -20,6 +20,7 @@
 #include "server/service/enrol_service.h"
 #include "server/service/renewal_service.h"
 #include "server/service/retrieve_service.h"
+#include "server/vault/session_expirer.h"
 
 namespace nightsafe {
 
@@ -33,6 +34,7 @@ struct Server::Parts {
   std::unique_ptr<DataDirectory> data;
   std::unique_ptr<Authority> authority;
   std::unique_ptr<Scrubber> scrubber;
+  std::unique_ptr<SessionExpirer> session_expirer;
   Counters counters;
   std::unique_ptr<StreamTable> streams;
   std::unique_ptr<Admission> admission;
@@ -156,6 +158,8 @@ absl::Status Server::Parts::Open(FileSystem& fs, const Clock& clock,
       *data, clock,
       ScrubSchedule{.interval = config.scrub_interval,
                     .bytes_per_second = config.scrub_bytes_per_second});
+  session_expirer =
+      std::make_unique<SessionExpirer>(*data, clock, config.session_expiry);
   for (Vault* vault : data->Vaults()) {
     for (const SetSummary& set : vault->Sets()) {
       counters.NoteCommit({vault->registration().name, set.host, set.set},
@@ -355,6 +359,7 @@ absl::Status Server::Shutdown(absl::Duration grace) {
   const absl::Time deadline = absl::Now() + grace;
   parts_->metrics = nullptr;
   if (parts_->scrubber != nullptr) parts_->scrubber->Stop();
+  if (parts_->session_expirer != nullptr) parts_->session_expirer->Stop();
   if (parts_->streams != nullptr) parts_->streams->Stop();
   for (auto* listener : {&parts_->peer_listener, &parts_->enrol_listener,
                          &parts_->admin_listener}) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <thread>
+
 #include "client/rpc/admin_client.h"
 #include "client/rpc/enrol_client.h"
 #include "client/rpc/retrieve_client.h"
@@ -14,6 +16,7 @@
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test_server.h"
+#include "tests/support/vault_fixture.h"
 
 namespace nightsafe {
 namespace {
@@ -190,6 +193,32 @@ TEST(ServerLimits, AnIdleStreamIsEnded) {
   EXPECT_FALSE(stream.Read(reply));
   // What an agent takes for worth a new try.
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(ServerLimits, ASessionThatWasLeftExpires) {
+  TestClock clock;
+  clock.Set(absl::Now());
+  ServerConfig config = TestServer::LoopbackConfig();
+  config.session_expiry = absl::Seconds(1);
+  TestServer test(config, &clock);
+  const HostCredential host = test.EnrolHost("web1");
+  const auto connection = test.Connect(host);
+  DepositCall stream(*connection);
+  ASSERT_TRUE(stream.Open(RandomId<SessionId>()));
+  v1::DepositRequest put;
+  put.mutable_put()->set_number(1);
+  put.mutable_put()->add_objects(SealOneTree(host, "left").data.bytes);
+  v1::DepositReply reply;
+  ASSERT_TRUE(stream.Write(put) && stream.Read(reply) && reply.has_stored());
+  EXPECT_TRUE(stream.Finish().ok());
+  Vault& vault = **test.server().data().FindVault("main");
+  ASSERT_EQ(vault.IdleSessions().size(), 1u);  // the clock stands
+  clock.Set(clock.Now() + absl::Seconds(2));
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (!vault.IdleSessions().empty() && absl::Now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(vault.IdleSessions().empty());
 }
 
 TEST_F(ServerTest, AStopEndsWaitingStreamsAtOnce) {

@@ -17,6 +17,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.reserve_share = 0.25;
   config.pack_bytes = 2 << 20;
   config.idle_timeout = absl::Seconds(7);
+  config.session_expiry = absl::Seconds(6);
   config.max_threads = 33;
   config.scrub_interval = absl::Hours(36);
   config.scrub_bytes_per_second = 123;
@@ -36,6 +37,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->reserve_share, 0.25);
   EXPECT_EQ(read->pack_bytes, 2u << 20);
   EXPECT_EQ(read->idle_timeout, absl::Seconds(7));
+  EXPECT_EQ(read->session_expiry, absl::Seconds(6));
   EXPECT_EQ(read->max_threads, 33);
   EXPECT_EQ(read->scrub_interval, absl::Hours(36));
   EXPECT_EQ(read->scrub_bytes_per_second, 123u);
@@ -82,6 +84,8 @@ TEST(ServerConfig, ErrorsNameTheKey) {
       {"pack_bytes: 1000", "pack_bytes"},
       {"pack_bytes: 2000000000", "pack_bytes"},
       {"idle_timeout_seconds: 0", "idle_timeout_seconds"},
+      {"session_expiry_seconds: 0", "session_expiry_seconds"},
+      {"session_expiry_seconds: soon", "session_expiry_seconds"},
       {"max_threads: 1", "max_threads"},
       {"scrub_interval_days: -1", "scrub_interval_days"},
       {"scrub_interval_days: nan", "scrub_interval_days"},
