@@ -74,6 +74,8 @@ absl::Status Collection::Begin() {
         "server, then collect again");
   }
   generation_ = what_.journal.generation();
+  // What was put and never committed is in no index before.
+  NS_RETURN_IF_ERROR(what_.store.Barrier({}, generation_));
   touched_ = what_.store.touches().Begin(what_.store.options().defect);
   begun_ = true;
   NS_RETURN_IF_ERROR(FillTable());
@@ -217,6 +219,7 @@ absl::Status Collection::Survey() {
       }
     }
   });
+  const auto open = what_.store.UnsealedPacks();
   absl::flat_hash_map<PackId, PackSurvey> packs;
   uint64_t condemned = 0;
   uint64_t condemned_bytes = 0;
@@ -244,8 +247,9 @@ absl::Status Collection::Survey() {
   result_.unusual_share = condemned_bytes > total_bytes / 2;
   progress_.marked_objects = marks_->marked();
   progress_.condemned_bytes = condemned_bytes;
-  ChooseCandidates(packs, finished);
   if (options_.dry_run) {
+    finished.insert(finished.end(), open.begin(), open.end());
+    ChooseCandidates(packs, finished);
     state_ = State::kDone;
     return absl::OkStatus();
   }
@@ -255,6 +259,14 @@ absl::Status Collection::Survey() {
         " bytes would go, more than half of the vault; if that is meant, "
         "collect with --allow-large"));
   }
+  ChooseCandidates(packs, open);
+  if (!candidates_.empty() && !open_finished_) {
+    open_finished_ = true;
+    // One that cannot be finished now stays as it is.
+    what_.store.SealAll().IgnoreError();
+    return absl::OkStatus();  // surveys again
+  }
+  ChooseCandidates(packs, finished);
   state_ = State::kPublish;
   return absl::OkStatus();
 }

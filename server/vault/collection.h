@@ -167,6 +167,7 @@ class Collection {
   State state_ = State::kBegin;
   absl::Status failure_;
   bool begun_ = false;
+  bool open_finished_ = false;   // packs that were open
   bool keep_condemned_ = false;  // nobody knows what the index says
   uint64_t generation_ = 0;
   std::shared_ptr<MarkTable> marks_;

@@ -137,7 +137,7 @@ class ObjectStore {
   std::vector<std::pair<PackId, uint64_t>> UnsealedPacks() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Finishes every pack. No put may be under way.
+  // Finishes every pack; what is put meanwhile goes into new ones.
   absl::Status SealAll()
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);
 

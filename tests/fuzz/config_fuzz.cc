@@ -28,6 +28,7 @@ void CheckSettings(absl::string_view text) {
   NS_CHECK(again->reserve_share == config->reserve_share);
   NS_CHECK(again->pack_bytes == config->pack_bytes);
   NS_CHECK(again->idle_timeout == config->idle_timeout);
+  NS_CHECK(again->session_expiry == config->session_expiry);
   NS_CHECK(again->max_threads == config->max_threads);
 }
 

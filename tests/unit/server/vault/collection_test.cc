@@ -102,6 +102,40 @@ TEST_F(CollectionTest, RemovesWhatNobodyNeeds) {
   ExpectCleanScrub();
 }
 
+// Nobody committed since, so nothing of it was indexed or finished before.
+TEST_F(CollectionTest, RemovesWhatLiesInOpenPacks) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(40, 3000, 1)).ok());
+  Stop();
+  Start();
+  abandoned_ = web_.MakeTree(20, 3000, 2);
+  auto session = OpenSession(web_, RandomId<SessionId>());
+  ASSERT_TRUE(PutAll(*session, abandoned_).ok());
+  session.reset();
+  vault_->ExpireSessions(absl::InfiniteFuture());
+  const auto seen = Collect({.dry_run = true});
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->figures.condemned_objects(), abandoned_.objects.size());
+  EXPECT_EQ(AbandonedThere(), abandoned_.objects.size());
+  EXPECT_EQ(vault_->health().open_packs, 2u);
+  const auto result = Collect();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->figures.removed_packs(), 2u);
+  EXPECT_EQ(result->freed_bytes, seen->freed_bytes);
+  EXPECT_EQ(AbandonedThere(), 0u);
+  EXPECT_EQ(vault_->health().open_packs, 0u);
+  ExpectLedger();
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(8, 3000, 3)).ok());
+  ExpectLedger();
+  ExpectCleanScrub();
+}
+
+// Finishing it would only make small packs.
+TEST_F(CollectionTest, AnOpenPackThatIsNeededStaysOpen) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(40, 3000, 1)).ok());
+  ASSERT_TRUE(Collect().ok());
+  EXPECT_EQ(vault_->health().open_packs, 2u);
+}
+
 TEST_F(CollectionTest, ARemovedPackDoesNotComeBackFromARebuild) {
   MakeGarbage();
   ASSERT_TRUE(Collect().ok());
