@@ -58,9 +58,16 @@ std::string Show(const v1::CollectReply& reply, bool dry_run) {
       "vault ", reply.vault(), ": ", reply.condemned_objects(), " of ",
       reply.objects(), " objects (", ShowBytes(reply.condemned_bytes()), " of ",
       ShowBytes(reply.total_bytes()), ") are not needed");
+  if (reply.condemned_objects() == 0) return text;
+  const std::string rest =
+      reply.freed_bytes() >= reply.condemned_bytes()
+          ? ""
+          : absl::StrCat(
+                "; ", ShowBytes(reply.condemned_bytes() - reply.freed_bytes()),
+                " stay in packs of which most is needed");
   if (dry_run) {
     absl::StrAppend(&text, "; a collection would free ",
-                    ShowBytes(reply.freed_bytes()));
+                    ShowBytes(reply.freed_bytes()), rest);
     if (reply.unusual_share()) {
       absl::StrAppend(&text, ", more than half: with --allow-large");
     }
@@ -69,7 +76,7 @@ std::string Show(const v1::CollectReply& reply, bool dry_run) {
   absl::StrAppend(&text, "; ", reply.removed_packs(), " packs removed, ",
                   ShowBytes(reply.rewritten_bytes()),
                   " copied: ", ShowBytes(reply.freed_bytes()),
-                  " will be free when nightsafe-sweep has run");
+                  " will be free when nightsafe-sweep has run", rest);
   return text;
 }
 

@@ -13,7 +13,7 @@ namespace nightsafe {
 namespace {
 
 struct PruneOptions {
-  std::string vault = "main";
+  std::string vault;
   std::vector<std::string> names;  // HOST[/SET]
   std::string admin_key;
   std::string reason;
@@ -134,13 +134,13 @@ bool PrintRefusals(const PrunePlan& plan, const PruneOptions& options) {
   return refused;
 }
 
-absl::StatusOr<ExitCode> PruneByPolicy(const AdminOptions& admin,
-                                       const PruneOptions& options) {
-  NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
+// Whether something was refused.
+absl::StatusOr<bool> PruneVault(const AdminClient& client,
+                                const std::string& vault) {
   v1::PruneByPolicyRequest request;
-  request.set_vault(options.vault);
+  request.set_vault(vault);
   NS_ASSIGN_OR_RETURN(v1::PruneByPolicyReply reply,
-                      link->client().PruneByPolicy(request));
+                      client.PruneByPolicy(request));
   bool refused = false;
   for (const v1::PrunedHost& host : reply.hosts()) {
     std::printf("%s: %llu of %llu snapshots expired\n", host.host().c_str(),
@@ -151,6 +151,30 @@ absl::StatusOr<ExitCode> PruneByPolicy(const AdminOptions& admin,
       refused = true;
     }
   }
+  return refused;
+}
+
+// All vaults, unless one is named. What fails in one does not keep the others.
+absl::StatusOr<ExitCode> PruneByPolicy(const AdminOptions& admin,
+                                       const PruneOptions& options) {
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
+  std::vector<std::string> vaults = {options.vault};
+  if (options.vault.empty()) {
+    NS_ASSIGN_OR_RETURN(const std::vector<v1::AdminVault> all,
+                        link->client().ListVaults());
+    vaults.clear();
+    for (const v1::AdminVault& vault : all) {
+      vaults.push_back(vault.name());
+    }
+  }
+  bool refused = false;
+  absl::Status first;
+  for (const std::string& vault : vaults) {
+    const absl::StatusOr<bool> one = PruneVault(link->client(), vault);
+    first.Update(Annotate(one.status(), absl::StrCat("vault ", vault)));
+    refused |= one.ok() && *one;
+  }
+  NS_RETURN_IF_ERROR(first);
   return refused ? kExitAttention : kExitOk;
 }
 
@@ -171,9 +195,9 @@ absl::Status Expire(const AdminOptions& admin, const ServerLink& link,
   return absl::OkStatus();
 }
 
-absl::StatusOr<ExitCode> Run(const AdminOptions& admin,
-                             const PruneOptions& options) {
+absl::StatusOr<ExitCode> Run(const AdminOptions& admin, PruneOptions options) {
   if (options.by_policy) return PruneByPolicy(admin, options);
+  if (options.vault.empty()) options.vault = "main";
   std::vector<OrderScope> scopes;
   for (const std::string& name : options.names) {
     NS_ASSIGN_OR_RETURN(OrderScope scope, ParseOrderScope(name));
@@ -200,7 +224,8 @@ void AddPruneCommand(Program& program, AdminOptions& admin) {
       "you sign. The plan is made here and shown, with a reason for each "
       "snapshot");
   command->add_option("HOST[/SET]", options->names, "only these");
-  command->add_option("--vault", options->vault)->capture_default_str();
+  command->add_option("--vault", options->vault,
+                      "default: main; with --by-policy all");
   command->add_flag("--dry-run", options->dry_run, "only show the plan");
   command->add_flag("--json", options->json);
   command->add_flag("--override", options->override_checks,

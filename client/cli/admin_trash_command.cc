@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
+#include "client/admin/named_snapshots.h"
 #include "client/admin/orders.h"
 #include "client/cli/admin_commands.h"
 #include "client/terminal/text.h"
@@ -28,14 +29,6 @@ absl::StatusOr<std::vector<v1::AdminSnapshot>> ListTrash(
   request.set_set(scope.set);
   request.add_lives("expired");
   return client.ListSnapshots(request);
-}
-
-std::string IdOf(const v1::AdminSnapshot& snapshot) {
-  return HexEncode(AsBytes(snapshot.snapshot()));
-}
-
-std::string SetOf(const v1::AdminSnapshot& snapshot) {
-  return absl::StrCat(snapshot.host(), "/", snapshot.set());
 }
 
 void PrintJson(const std::vector<v1::AdminSnapshot>& snapshots) {
@@ -76,35 +69,13 @@ absl::StatusOr<ExitCode> List(const AdminOptions& admin,
   return kExitOk;
 }
 
-// A set, a host, or the beginning of an id.
-bool IsNamed(const v1::AdminSnapshot& snapshot, const std::string& name) {
-  constexpr size_t kShortestId = 6;
-  return name == SetOf(snapshot) || name == snapshot.host() ||
-         (name.size() >= kShortestId && IdOf(snapshot).starts_with(name));
-}
-
 absl::StatusOr<ExitCode> Undelete(const AdminOptions& admin,
                                   const TrashOptions& options) {
   NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
-  NS_ASSIGN_OR_RETURN(std::vector<v1::AdminSnapshot> trash,
-                      ListTrash(link->client(), options.vault, {}));
-  std::vector<SnapshotId> ids;
-  std::vector<v1::AdminSnapshot> chosen;
-  for (const std::string& name : options.names) {
-    const size_t before = ids.size();
-    for (const v1::AdminSnapshot& snapshot : trash) {
-      if (!IsNamed(snapshot, name)) continue;
-      NS_ASSIGN_OR_RETURN(SnapshotId id,
-                          SnapshotId::FromBytes(AsBytes(snapshot.snapshot())));
-      ids.push_back(id);
-      chosen.push_back(snapshot);
-    }
-    if (ids.size() == before) {
-      return absl::NotFoundError(
-          absl::StrCat("nothing in the trash of vault ", options.vault,
-                       " is \"", name, "\": see `nightsafe-admin trash list`"));
-    }
-  }
+  NS_ASSIGN_OR_RETURN(
+      const std::vector<v1::AdminSnapshot> chosen,
+      FindNamed(link->client(), options.vault, "expired", options.names));
+  NS_ASSIGN_OR_RETURN(const std::vector<SnapshotId> ids, IdsOf(chosen));
   NS_ASSIGN_OR_RETURN(SigningKey key, admin.LoadAdminKey(options.admin_key));
   NS_RETURN_IF_ERROR(
       UndeleteSnapshots(link->client(), key, options.vault, ids));

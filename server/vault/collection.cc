@@ -83,8 +83,10 @@ absl::Status Collection::Begin() {
   const bool live_only =
       what_.store.options().defect == CollectionDefect::kMarkLiveOnly;
   what_.journal.Read([&](const VaultState& state) {
+    const absl::flat_hash_set<SnapshotId> due = DueNow(state);
     for (const SnapshotInfo& info : state.snapshots()) {
       if (info.life == SnapshotLife::kPurged) continue;
+      if (due.contains(info.id)) continue;
       if (live_only && info.life != SnapshotLife::kLive) continue;
       manifests.emplace_back(info.domain_number, info.manifest);
     }
@@ -95,6 +97,15 @@ absl::Status Collection::Begin() {
   }
   state_ = State::kMark;
   return absl::OkStatus();
+}
+
+// A dry run counts them as purged already.
+absl::flat_hash_set<SnapshotId> Collection::DueNow(
+    const VaultState& state) const {
+  if (!options_.dry_run) return {};
+  const auto due = state.retention().DueForPurge(
+      absl::FromUnixNanos(result_.figures.started_unix_ns()));
+  return {due.begin(), due.end()};
 }
 
 absl::Status Collection::FillTable() {

@@ -27,7 +27,8 @@
 namespace nightsafe {
 
 struct CollectOptions {
-  // Marks and counts, and changes nothing.
+  // Marks and counts, and changes nothing. What is due for a purge counts as
+  // purged.
   bool dry_run = false;
   // Also if more than half of the vault would be condemned.
   bool override_share = false;
@@ -126,6 +127,7 @@ class Collection {
   }
   // What could not be read, with what to do.
   static absl::Status RunScrub(const absl::Status& status);
+  absl::flat_hash_set<SnapshotId> DueNow(const VaultState& state) const;
   absl::Status FillTable();
   absl::Status MarkSome();
   void MarkTouched(const TouchedObjects& touched);

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cases import wait_for
 from world import World, check, program, repository
 
-PROGRAMS = ("nightsafe", "nightsafed", "nightsafe-admin")
+PROGRAMS = ("nightsafe", "nightsafed", "nightsafe-admin", "nightsafe-sweep")
 BLOCK = re.compile(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", re.S)
 # Checked against the tree: they would install packages and build.
 NOT_RUN = {"build"}

@@ -34,6 +34,7 @@ def main():
                 check("methods that a host must not call are refused" in output,
                       f"no refusals were shown:\n{output}")
                 check("0 not as they should be" in output, output)
+                check("the vaults had" in output, output)
         finally:
             run(scratch, "--clean")
         check(not os.path.exists(scratch), "--clean left something")
