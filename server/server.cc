@@ -252,6 +252,10 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
                     .reserve_bytes = config.reserve_bytes,
                     .reserve_share = config.reserve_share,
                     .open_streams = [this] { return streams->open_streams(); },
+                    .use_of =
+                        [this](Vault& vault, const HostRegistration& host) {
+                          return admission->UseOf(vault, host);
+                        },
                     .space = [&fs, path = std::string(
                                        path)]() -> std::optional<SpaceInfo> {
                       const auto space = fs.Space(path);

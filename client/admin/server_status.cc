@@ -63,6 +63,7 @@ class Page {
                               ShowBytes(status_.total_bytes()), " free, ",
                               ShowBytes(status_.reserve_bytes()),
                               " are kept in reserve"));
+    ShowGrowth();
     Line("sessions", absl::StrCat(status_.open_sessions(), " open"));
     for (const std::string& loss : status_.start_losses()) {
       Line("LOST", ShowName(loss));
@@ -72,12 +73,31 @@ class Page {
     }
   }
 
+  // By what the last week brought; what goes meanwhile is not counted.
+  void ShowGrowth() {
+    constexpr uint64_t kDays = 7;
+    uint64_t of_week = 0;
+    for (const v1::VaultStatus& vault : status_.vaults()) {
+      of_week += vault.new_bytes_of_week();
+    }
+    const uint64_t left =
+        status_.free_bytes() -
+        std::min(status_.free_bytes(), status_.reserve_bytes());
+    std::string text = absl::StrCat(ShowBytes(of_week), " in the last 7 days");
+    if (of_week > 0) {
+      absl::StrAppend(&text, "; full in ", left / (of_week / kDays + 1),
+                      " days if that goes on and nothing is collected");
+    }
+    Line("growth", text);
+  }
+
   void ShowVault(const v1::VaultStatus& vault) {
     absl::StrAppend(&text_, "\n");
     Line("vault", vault.name());
     Line("stored",
          absl::StrCat(vault.snapshots(), " snapshots, ", vault.stored_objects(),
-                      " objects, ", ShowBytes(vault.stored_bytes())));
+                      " objects, ", ShowBytes(vault.stored_bytes()),
+                      "; trash: up to ", ShowBytes(vault.trash_bytes())));
     Line("packs",
          absl::StrCat(vault.finished_packs(), " finished, ", vault.open_packs(),
                       " open, ", vault.dead_packs(), " ended early, ",
@@ -221,6 +241,8 @@ nlohmann::json ToJson(const v1::VaultStatus& vault) {
           {"snapshots", vault.snapshots()},
           {"stored_objects", vault.stored_objects()},
           {"stored_bytes", vault.stored_bytes()},
+          {"new_bytes_of_week", vault.new_bytes_of_week()},
+          {"trash_bytes", vault.trash_bytes()},
           {"open_packs", vault.open_packs()},
           {"finished_packs", vault.finished_packs()},
           {"dead_packs", vault.dead_packs()},

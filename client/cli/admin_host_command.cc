@@ -98,6 +98,8 @@ void PrintJson(const std::vector<v1::HostRecord>& hosts) {
          {"expired", host.expired()},
          {"expected_interval_s", host.expected_interval_s()},
          {"quota_bytes", host.quota_bytes()},
+         {"stored_bytes", host.stored_bytes()},
+         {"stored_objects", host.stored_objects()},
          {"flags",
           std::vector<std::string>(host.flags().begin(), host.flags().end())}});
   }
@@ -107,7 +109,8 @@ void PrintJson(const std::vector<v1::HostRecord>& hosts) {
 void PrintTable(const std::vector<v1::HostRecord>& hosts) {
   std::vector<std::vector<std::string>> rows = {
       {"VAULT", "HOST", "STATE", "LAST SNAPSHOT", "AGE", "EXPECTED EVERY",
-       "SNAPSHOTS", "IN TRASH", "CERTIFICATE UNTIL", "FLAGS"}};
+       "SNAPSHOTS", "IN TRASH", "STORED", "QUOTA", "CERTIFICATE UNTIL",
+       "FLAGS"}};
   const absl::Time now = absl::Now();
   for (const v1::HostRecord& host : hosts) {
     const absl::Time last = absl::FromUnixNanos(host.last_commit_unix_ns());
@@ -120,6 +123,8 @@ void PrintTable(const std::vector<v1::HostRecord>& hosts) {
              ? ShowDuration(absl::Seconds(host.expected_interval_s()))
              : "-",
          absl::StrCat(host.snapshots()), absl::StrCat(host.expired()),
+         ShowBytes(host.stored_bytes()),
+         host.quota_bytes() > 0 ? ShowBytes(host.quota_bytes()) : "-",
          expires != 0 ? ShowTime(absl::FromUnixNanos(expires)) : "-",
          absl::StrJoin(host.flags(), ",")});
   }

@@ -154,6 +154,11 @@ grpc::Status AdminService::ListHosts(grpc::ServerContext*,
       vault->Read([&](const VaultState& state) {
         AddRetention(state, sources_.clock.Now(), record);
       });
+      if (const auto use = sources_.use_of(*vault, host); use.ok()) {
+        record.set_stored_bytes(use->charged_bytes);
+        record.set_stored_objects(use->objects);
+        record.set_quota_bytes(use->limits.quota_bytes);
+      }
     }
   }
   return grpc::Status::OK;

@@ -92,6 +92,7 @@ class Maker {
     status.set_snapshots(figures.snapshots);
     status.set_stored_objects(figures.stored_objects);
     status.set_stored_bytes(figures.stored_bytes);
+    AddChange(vault, status);
     AddHealth(vault.health(), status);
     AddScrub(vault, status);
     AddDamage(vault, status);
@@ -100,6 +101,20 @@ class Maker {
       if (host.vault == status.name())
         *status.add_hosts() = ToRecord(host, sets);
     }
+  }
+
+  void AddChange(Vault& vault, v1::VaultStatus& status) {
+    const absl::Time week_ago = sources_.clock.Now() - absl::Hours(7 * 24);
+    uint64_t of_week = 0;
+    uint64_t in_trash = 0;
+    vault.Read([&](const VaultState& state) {
+      for (const SnapshotInfo& info : state.snapshots()) {
+        if (info.received > week_ago) of_week += info.new_bytes;
+        if (info.life == SnapshotLife::kExpired) in_trash += info.new_bytes;
+      }
+    });
+    status.set_new_bytes_of_week(of_week);
+    status.set_trash_bytes(in_trash);
   }
 
   void AttendToForged(const VaultHealth& health, const std::string& vault) {

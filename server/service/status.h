@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/io/file_system.h"
 #include "nightsafe/v1/admin.pb.h"
+#include "server/service/admission.h"
 #include "server/vault/data_directory.h"
 #include "server/vault/scrubber.h"
 #include "server/vault/startup_report.h"
@@ -27,6 +28,9 @@ struct StatusSources {
   uint64_t reserve_bytes = 0;
   double reserve_share = 0;
   std::function<uint64_t()> open_streams;
+  std::function<absl::StatusOr<Admission::HostUse>(Vault&,
+                                                   const HostRegistration&)>
+      use_of;
   // Nothing if the disk cannot be asked.
   std::function<std::optional<SpaceInfo>()> space;
 };

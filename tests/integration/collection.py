@@ -81,6 +81,10 @@ class Sample:
 
 def nothing_to_collect(sample):
     before = sample.stored()
+    host = json.loads(sample.world.admin("host", "list", "--json",
+                                         results_only=True))[0]
+    check(52 * MIB < host["stored_bytes"] < 53 * MIB, host)
+    says(sample.world.admin("status"), "growth", "in the last 7 days; full in")
     says(sample.world.admin("collect"), "0 of")
     check(sample.stored() == before, "something was written")
 
