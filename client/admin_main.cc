@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   options.AddTo(&program.app());
   AddSetupCommand(program, options);
   AddVaultCommands(program, options);
+  AddAdminKeyCommands(program, options);
   AddHostCommands(program, options);
   AddTokenCommands(program, options);
   AddReaderCommands(program, options);

@@ -102,6 +102,7 @@ class Page {
          absl::StrCat(vault.finished_packs(), " finished, ", vault.open_packs(),
                       " open, ", vault.dead_packs(), " ended early, ",
                       vault.lost_packs(), " lost"));
+    ShowRecovery(vault);
     ShowScrub(vault.scrub());
     Line("findings",
          absl::StrCat(vault.open_findings(), " objects without a good copy, ",
@@ -120,6 +121,18 @@ class Page {
     }
     text_ += AndMore(vault.more_findings());
     ShowHosts(vault);
+  }
+
+  void ShowRecovery(const v1::VaultStatus& vault) {
+    const absl::Time proven = Time(vault.recovery_proven_unix_ns());
+    const std::string keys = absl::StrCat(
+        vault.recovery_keys(),
+        vault.recovery_keys() == 1 ? " recovery key" : " recovery keys");
+    Line("recovery",
+         vault.recovery_proven_unix_ns() == 0
+             ? absl::StrCat(keys, ", never tried; `nightsafe-admin key check`")
+             : absl::StrCat(keys, ", last proven ", ShowTime(proven), ", ",
+                            ShowDuration(now_ - proven), " ago"));
   }
 
   void ShowScrub(const v1::ScrubStatus& scrub) {
@@ -256,6 +269,8 @@ nlohmann::json ToJson(const v1::VaultStatus& vault) {
           {"hit_known", vault.hit_known()},
           {"hit_snapshots", vault.hit_snapshots()},
           {"hit", ToList(vault.hit())},
+          {"recovery_keys", vault.recovery_keys()},
+          {"recovery_proven_unix_ns", vault.recovery_proven_unix_ns()},
           {"findings", ToList(vault.findings())},
           {"more_findings", vault.more_findings()},
           {"hosts", ToList(vault.hosts())}};

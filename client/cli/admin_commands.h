@@ -9,6 +9,10 @@ namespace nightsafe {
 
 void AddSetupCommand(Program& program, AdminOptions& options);
 void AddVaultCommands(Program& program, AdminOptions& options);
+// Below the command `vault`.
+void AddRecoveryCommands(Program& program, AdminOptions& options,
+                         CLI::App* vault);
+void AddAdminKeyCommands(Program& program, AdminOptions& options);
 void AddHostCommands(Program& program, AdminOptions& options);
 void AddTokenCommands(Program& program, AdminOptions& options);
 void AddReaderCommands(Program& program, AdminOptions& options);

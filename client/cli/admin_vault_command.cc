@@ -1,4 +1,4 @@
-// nightsafe-admin vault add | list
+// nightsafe-admin vault add | list | recovery
 
 #include <nlohmann/json.hpp>
 
@@ -73,6 +73,8 @@ void AddVaultCommands(Program& program, AdminOptions& admin) {
   command = program.AddCommand("list", "Vaults of the server", vault);
   command->add_flag("--json", list->json);
   program.OnRun(command, [&admin, list] { return List(admin, *list); });
+
+  AddRecoveryCommands(program, admin, vault);
 }
 
 }  // namespace nightsafe

@@ -116,6 +116,11 @@ absl::StatusOr<ExitCode> Show(const KeyOptions& options) {
     std::printf("public key  %s\n",
                 HexEncode(AsBytes(summary.public_key)).c_str());
   }
+  if (summary.kind == KeyFile::RECOVERY) {
+    NS_ASSIGN_OR_RETURN(BoxPublicKey key,
+                        BoxPublicKey::FromBytes(AsBytes(summary.public_key)));
+    std::printf("key id      %s\n", KeyIdOf(key).Hex().c_str());
+  }
   if (!summary.vault_id.empty()) {
     std::printf("vault id    %s\n",
                 HexEncode(AsBytes(summary.vault_id)).c_str());

@@ -2,6 +2,7 @@
 
 #include "client/admin/vault_file.h"
 #include "client/cli/commands.h"
+#include "client/cli/recovery_options.h"
 #include "client/terminal/passphrase.h"
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
@@ -20,18 +21,6 @@ struct VaultOptions {
   PassphraseSource passphrase;
 };
 
-absl::StatusOr<BoxPublicKey> RecoveryPublicKey(const std::string& path) {
-  NS_ASSIGN_OR_RETURN(std::string text, ReadWholeFile(*NewPosixFileSystem(),
-                                                      path, kMaxKeyFileBytes));
-  NS_ASSIGN_OR_RETURN(KeyFileSummary summary, DescribeKeyFile(text));
-  if (summary.kind != v1::format::KeyFile::RECOVERY) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " is not a recovery key but a ",
-                     v1::format::KeyFile::Kind_Name(summary.kind), " key"));
-  }
-  return BoxPublicKey::FromBytes(AsBytes(summary.public_key));
-}
-
 absl::StatusOr<SigningKey> AdminKey(const VaultOptions& options) {
   NS_ASSIGN_OR_RETURN(std::string text,
                       ReadWholeFile(*NewPosixFileSystem(), options.admin_key,
@@ -47,7 +36,7 @@ absl::StatusOr<SigningKey> AdminKey(const VaultOptions& options) {
 absl::StatusOr<ExitCode> Create(const VaultOptions& options) {
   std::vector<BoxPublicKey> recovery_keys;
   for (const std::string& path : options.recovery_keys) {
-    NS_ASSIGN_OR_RETURN(BoxPublicKey key, RecoveryPublicKey(path));
+    NS_ASSIGN_OR_RETURN(BoxPublicKey key, ReadRecoveryPublicKey(path));
     recovery_keys.push_back(key);
   }
   std::unique_ptr<SigningKey> admin;
@@ -83,7 +72,8 @@ void AddVaultCreateCommand(Program& program) {
   command->add_option("NAME", options->name)->required();
   command
       ->add_option("--recovery", options->recovery_keys,
-                   "recovery key file; only its public part is read")
+                   "recovery key file, of which only the public part is "
+                   "read, or a public key")
       ->required();
   command->add_option("--admin-key", options->admin_key,
                       "also keep this admin key in the keyring");

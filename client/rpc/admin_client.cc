@@ -85,10 +85,18 @@ absl::StatusOr<v1::AddTokenReply> AdminClient::AddReader(
   return Call(connection_, &v1::Admin::Stub::AddReader, request);
 }
 
-absl::Status AdminClient::SubmitOrder(
-    const v1::format::SignedOrder& order) const {
+absl::StatusOr<v1::AdminGetKeyringReply> AdminClient::GetKeyring(
+    absl::string_view vault) const {
+  v1::AdminGetKeyringRequest request;
+  request.set_vault(std::string(vault));
+  return Call(connection_, &v1::Admin::Stub::GetKeyring, request);
+}
+
+absl::Status AdminClient::SubmitOrder(const v1::format::SignedOrder& order,
+                                      absl::string_view sealed_keyring) const {
   v1::SubmitOrderRequest request;
   *request.mutable_order() = order;
+  request.set_sealed_keyring(std::string(sealed_keyring));
   return Call(connection_, &v1::Admin::Stub::SubmitOrder, request).status();
 }
 

@@ -26,7 +26,11 @@ class AdminClient {
       const v1::AddHostRequest& request) const;
   absl::StatusOr<v1::AddTokenReply> AddReader(
       const v1::AddReaderRequest& request) const;
-  absl::Status SubmitOrder(const v1::format::SignedOrder& order) const;
+  // `sealed_keyring`: what an order to store one names.
+  absl::Status SubmitOrder(const v1::format::SignedOrder& order,
+                           absl::string_view sealed_keyring = "") const;
+  absl::StatusOr<v1::AdminGetKeyringReply> GetKeyring(
+      absl::string_view vault) const;
   // An empty vault: all.
   absl::StatusOr<std::vector<v1::HostRecord>> ListHosts(
       absl::string_view vault) const;

@@ -94,6 +94,24 @@ absl::StatusOr<Keyring> OpenKeyring(ByteView sealed, const BoxKey& recovery_key,
 // The vault id a sealed keyring claims; opening checks it.
 absl::StatusOr<VaultId> SealedKeyringVault(ByteView sealed);
 
+// Ids of the recovery keys that it is sealed to, each once.
+absl::StatusOr<std::vector<KeyId>> SealedKeyringRecipients(ByteView sealed);
+
+// The same keyring, sealed to `added` as well; whoever opens it must be able to
+// with `recovery_key`. Errors as OpenKeyring; ALREADY_EXISTS: it is sealed to
+// `added`; RESOURCE_EXHAUSTED: to as many as can be.
+absl::StatusOr<std::string> AddKeyringRecipient(ByteView sealed,
+                                                const BoxKey& recovery_key,
+                                                const VaultId& vault_id,
+                                                const BoxPublicKey& added);
+// The same keyring, no longer sealed to `removed`; an old copy still is.
+// FAILED_PRECONDITION: it is the last, or `recovery_key` itself, which has to
+// open what is left; else as OpenKeyring; NOT_FOUND.
+absl::StatusOr<std::string> RemoveKeyringRecipient(ByteView sealed,
+                                                   const BoxKey& recovery_key,
+                                                   const VaultId& vault_id,
+                                                   const KeyId& removed);
+
 // A new host signing pair with a certificate for it. `host` and `domain` must
 // be valid names, the epochs at least 1.
 DepositKey MintDepositKey(const EnrolKey& enrol, absl::string_view host,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -92,6 +93,16 @@ absl::StatusOr<Secret32> OpenFileKey(const v1::format::SealedKeyring& message,
                    ": use one that it was sealed to"));
 }
 
+// What is to be stored must open with the key that made it.
+absl::StatusOr<std::string> Reopened(const v1::format::SealedKeyring& message,
+                                     const BoxKey& recovery_key,
+                                     const VaultId& vault) {
+  std::string sealed = message.SerializeAsString();
+  NS_RETURN_IF_ERROR(
+      OpenKeyring(AsBytes(sealed), recovery_key, vault).status());
+  return sealed;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> SealKeyring(
@@ -131,6 +142,76 @@ absl::StatusOr<Keyring> OpenKeyring(ByteView sealed, const BoxKey& recovery_key,
   if (!body.ok()) return absl::DataLossError("sealed keyring: body is damaged");
   const SecretText plain(*std::move(body));
   return Keyring::Parse(plain.view(), vault_id);
+}
+
+absl::StatusOr<std::vector<KeyId>> SealedKeyringRecipients(ByteView sealed) {
+  NS_ASSIGN_OR_RETURN(v1::format::SealedKeyring message, ParseSealed(sealed));
+  std::vector<KeyId> keys;
+  for (const auto& recipient : message.recipients()) {
+    const auto id = KeyId::FromBytes(AsBytes(recipient.recovery_key_id()));
+    if (!id.ok()) {
+      return absl::DataLossError(absl::StrCat(
+          "sealed keyring with a recovery key id of ",
+          recipient.recovery_key_id().size(), " bytes, not ", KeyId::kSize));
+    }
+    if (std::find(keys.begin(), keys.end(), *id) == keys.end()) {
+      keys.push_back(*id);
+    }
+  }
+  return keys;
+}
+
+absl::StatusOr<std::string> AddKeyringRecipient(ByteView sealed,
+                                                const BoxKey& recovery_key,
+                                                const VaultId& vault_id,
+                                                const BoxPublicKey& added) {
+  NS_RETURN_IF_ERROR(OpenKeyring(sealed, recovery_key, vault_id).status());
+  NS_ASSIGN_OR_RETURN(std::vector<KeyId> keys, SealedKeyringRecipients(sealed));
+  if (std::find(keys.begin(), keys.end(), KeyIdOf(added)) != keys.end()) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "the keyring is sealed to recovery key ", KeyIdOf(added).Hex()));
+  }
+  NS_ASSIGN_OR_RETURN(v1::format::SealedKeyring message, ParseSealed(sealed));
+  if (static_cast<size_t>(message.recipients_size()) == kMaxRecipients) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the keyring is sealed to ", kMaxRecipients,
+                     " recovery keys, the limit: remove one first"));
+  }
+  NS_ASSIGN_OR_RETURN(Secret32 file_key,
+                      OpenFileKey(message, recovery_key, vault_id));
+  NS_RETURN_IF_ERROR(AddRecipient(added, file_key, vault_id, message));
+  return Reopened(message, recovery_key, vault_id);
+}
+
+absl::StatusOr<std::string> RemoveKeyringRecipient(ByteView sealed,
+                                                   const BoxKey& recovery_key,
+                                                   const VaultId& vault_id,
+                                                   const KeyId& removed) {
+  NS_RETURN_IF_ERROR(OpenKeyring(sealed, recovery_key, vault_id).status());
+  NS_ASSIGN_OR_RETURN(std::vector<KeyId> keys, SealedKeyringRecipients(sealed));
+  if (std::find(keys.begin(), keys.end(), removed) == keys.end()) {
+    return absl::NotFoundError(absl::StrCat(
+        "the keyring is not sealed to recovery key ", removed.Hex()));
+  }
+  if (keys.size() == 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "recovery key ", removed.Hex(),
+        " is the only one: without it nothing would ever open again; add "
+        "another first"));
+  }
+  if (KeyIdOf(recovery_key.public_key()) == removed) {
+    return absl::FailedPreconditionError(
+        "a recovery key is removed with one that stays, so that it is sure "
+        "that this one opens what is left: name another");
+  }
+  NS_ASSIGN_OR_RETURN(v1::format::SealedKeyring message, ParseSealed(sealed));
+  v1::format::SealedKeyring left = message;
+  left.clear_recipients();
+  for (const auto& recipient : message.recipients()) {
+    if (recipient.recovery_key_id() == removed.text()) continue;
+    *left.add_recipients() = recipient;
+  }
+  return Reopened(left, recovery_key, vault_id);
 }
 
 absl::StatusOr<VaultId> SealedKeyringVault(ByteView sealed) {

@@ -136,7 +136,29 @@ absl::Status AdminService::AddReader(const v1::AddReaderRequest& request) {
 grpc::Status AdminService::SubmitOrder(grpc::ServerContext*,
                                        const v1::SubmitOrderRequest* request,
                                        v1::SubmitOrderReply*) {
-  return ToGrpc(data_.Obey(request->order()));
+  return ToGrpc(data_.Obey(request->order(), request->sealed_keyring()));
+}
+
+grpc::Status AdminService::GetKeyring(grpc::ServerContext*,
+                                      const v1::AdminGetKeyringRequest* request,
+                                      v1::AdminGetKeyringReply* reply) {
+  const auto vault = data_.FindVault(request->vault());
+  if (!vault.ok()) return ToGrpc(vault.status());
+  reply->set_vault_id(std::string((*vault)->registration().id.text()));
+  reply->set_newest_manifest((*vault)->NewestManifest());
+  (*vault)->Read([&](const VaultState& state) {
+    const VaultKeys& keys = state.retention().keys();
+    reply->set_sealed_keyring(keys.sealed_keyring());
+    for (const KeyId& id : keys.RecoveryKeys()) {
+      v1::RecoveryKeyState& key = *reply->add_recovery_keys();
+      key.set_recovery_key_id(std::string(id.text()));
+      const auto proven = keys.Proven(id);
+      if (proven.has_value()) {
+        key.set_proven_unix_ns(absl::ToUnixNanos(*proven));
+      }
+    }
+  });
+  return grpc::Status::OK;
 }
 
 grpc::Status AdminService::ListHosts(grpc::ServerContext*,

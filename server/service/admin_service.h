@@ -47,6 +47,9 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status SubmitOrder(grpc::ServerContext* context,
                            const v1::SubmitOrderRequest* request,
                            v1::SubmitOrderReply* reply) override;
+  grpc::Status GetKeyring(grpc::ServerContext* context,
+                          const v1::AdminGetKeyringRequest* request,
+                          v1::AdminGetKeyringReply* reply) override;
   grpc::Status ListHosts(grpc::ServerContext* context,
                          const v1::ListHostsRequest* request,
                          v1::ListHostsReply* reply) override;

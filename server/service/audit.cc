@@ -125,7 +125,10 @@ AuditRecord DescribeAction(const Order& order) {
       return Of("revoke token", "",
                 ShortHex(order.revoke_token().token_hash()));
     case Order::kStoreKeyring:
-      return Of("store keyring", "", order.store_keyring().reason());
+      return Of(
+          "store keyring", "",
+          WithReason(ShortHex(order.store_keyring().sealed_keyring_hash()),
+                     order.store_keyring().reason()));
     case Order::kRecoveryKeyProven:
       return Of("recovery key proven", "",
                 ShortHex(order.recovery_key_proven().recovery_key_id()));

@@ -94,6 +94,7 @@ class Maker {
     status.set_stored_bytes(figures.stored_bytes);
     AddChange(vault, status);
     AddHealth(vault.health(), status);
+    AddKeys(vault, status);
     AddScrub(vault, status);
     AddDamage(vault, status);
     const std::vector<SetSummary> sets = vault.Sets();
@@ -115,6 +116,17 @@ class Maker {
     });
     status.set_new_bytes_of_week(of_week);
     status.set_trash_bytes(in_trash);
+  }
+
+  static void AddKeys(const Vault& vault, v1::VaultStatus& status) {
+    vault.Read([&](const VaultState& state) {
+      const VaultKeys& keys = state.retention().keys();
+      status.set_recovery_keys(
+          static_cast<uint32_t>(keys.RecoveryKeys().size()));
+      const auto proven = keys.LastProven();
+      if (!proven.has_value()) return;
+      status.set_recovery_proven_unix_ns(absl::ToUnixNanos(*proven));
+    });
   }
 
   void AttendToForged(const VaultHealth& health, const std::string& vault) {

@@ -268,7 +268,8 @@ void DataDirectory::CopyAdminKeys(Vault& vault, StartupReport& report) {
                    status.message(), "); the next start tries again"));
 }
 
-absl::Status DataDirectory::Obey(const v1::format::SignedOrder& signed_order) {
+absl::Status DataDirectory::Obey(const v1::format::SignedOrder& signed_order,
+                                 absl::string_view sealed_keyring) {
   // Where it goes; who obeys it verifies it.
   v1::format::Order order;
   if (!order.ParseFromString(signed_order.order())) {
@@ -276,7 +277,7 @@ absl::Status DataDirectory::Obey(const v1::format::SignedOrder& signed_order) {
   }
   if (ConcernsVault(order)) {
     NS_ASSIGN_OR_RETURN(Vault * vault, FindVault(order.vault()));
-    return vault->Obey(signed_order);
+    return vault->Obey(signed_order, sealed_keyring);
   }
   NS_RETURN_IF_ERROR(registry_->Submit(signed_order));
   if (!order.has_add_admin_key()) return absl::OkStatus();

@@ -74,7 +74,8 @@ class DataDirectory {
   // Carries out an order, durably: in the journal of the vault that it concerns
   // (Vault::Obey) or in the server's (Registry::Submit). A new admin key goes
   // to every vault as well.
-  absl::Status Obey(const v1::format::SignedOrder& order);
+  absl::Status Obey(const v1::format::SignedOrder& order,
+                    absl::string_view sealed_keyring = "");
   // NOT_FOUND. The pointer lives as long as the directory.
   absl::StatusOr<Vault*> FindVault(absl::string_view name);
   std::vector<Vault*> Vaults();

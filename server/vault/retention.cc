@@ -46,9 +46,9 @@ absl::Status CheckShare(const RetentionState& state,
   return absl::OkStatus();
 }
 
-Records OneOrder(const SignedOrder& order) {
+Records OneOrder(const VaultRecord::Ordered& ordered) {
   Records records(1);
-  *records.front().mutable_ordered()->mutable_order() = order;
+  *records.front().mutable_ordered() = ordered;
   return records;
 }
 
@@ -80,17 +80,18 @@ bool ConcernsVault(const Order& order) {
   }
 }
 
-absl::Status ObeyOrder(VaultJournal& journal, const SignedOrder& order) {
+absl::Status ObeyOrder(VaultJournal& journal,
+                       const VaultRecord::Ordered& ordered) {
   return journal.Update([&](const VaultState& state,
                             int64_t now_ns) -> absl::StatusOr<Records> {
     const absl::Time now = absl::FromUnixNanos(now_ns);
-    const auto checked = state.retention().CheckOrder(order, now);
+    const auto checked = state.retention().CheckOrder(ordered, now);
     if (absl::IsAlreadyExists(checked.status())) return Records{};
     NS_RETURN_IF_ERROR(checked.status());
     if (checked->has_expire() && !checked->expire().override_checks()) {
       NS_RETURN_IF_ERROR(CheckShare(state.retention(), checked->expire(), now));
     }
-    return OneOrder(order);
+    return OneOrder(ordered);
   });
 }
 
@@ -98,7 +99,9 @@ absl::Status CopyAdminKeys(VaultJournal& journal,
                            const std::vector<SignedOrder>& orders) {
   // One by one: a later one may be signed with the key of an earlier one.
   for (const SignedOrder& order : orders) {
-    NS_RETURN_IF_ERROR(ObeyOrder(journal, order));
+    VaultRecord::Ordered ordered;
+    *ordered.mutable_order() = order;
+    NS_RETURN_IF_ERROR(ObeyOrder(journal, ordered));
   }
   return absl::OkStatus();
 }

@@ -23,7 +23,7 @@ bool ConcernsVault(const v1::format::Order& order);
 // say that somebody looked at it, FAILED_PRECONDITION if it takes more than
 // half of a host's live snapshots or those of a host under suspicion.
 absl::Status ObeyOrder(VaultJournal& journal,
-                       const v1::format::SignedOrder& order);
+                       const v1::format::VaultRecord::Ordered& ordered);
 
 // Copies orders that added admin keys and that the journal does not have.
 absl::Status CopyAdminKeys(VaultJournal& journal,

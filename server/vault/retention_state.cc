@@ -13,7 +13,6 @@ namespace nightsafe {
 namespace {
 
 using v1::format::Order;
-using v1::format::SignedOrder;
 
 constexpr int kMaxOrderedSnapshots = 10'000;
 
@@ -76,9 +75,9 @@ absl::StatusOr<size_t> RetentionState::PlaceOf(const std::string& id) const {
       "vault ", orders_.vault(), " has no snapshot ", snapshot->Hex()));
 }
 
-absl::StatusOr<Order> RetentionState::CheckOrder(const SignedOrder& order,
+absl::StatusOr<Order> RetentionState::CheckOrder(const Ordered& ordered,
                                                  absl::Time time) const {
-  NS_ASSIGN_OR_RETURN(Order verified, orders_.Verify(order));
+  NS_ASSIGN_OR_RETURN(Order verified, orders_.Verify(ordered.order()));
   JournalClock clock = clock_;
   clock.Advance(time);
   NS_RETURN_IF_ERROR(OrderBook::CheckAge(verified, clock));
@@ -87,11 +86,12 @@ absl::StatusOr<Order> RetentionState::CheckOrder(const SignedOrder& order,
   if (absl::AbsDuration(issued - clock.Now().time) <= kBelievedGap) {
     clock.Confirm();
   }
-  NS_RETURN_IF_ERROR(CheckAction(verified, clock));
+  NS_RETURN_IF_ERROR(CheckAction(verified, ordered.sealed_keyring(), clock));
   return verified;
 }
 
 absl::Status RetentionState::CheckAction(const Order& order,
+                                         const std::string& sealed_keyring,
                                          const JournalClock& clock) const {
   switch (order.action_case()) {
     case Order::kAddAdminKey:
@@ -110,10 +110,10 @@ absl::Status RetentionState::CheckAction(const Order& order,
       return CheckScope(ScopeOf(order.hold()));
     case Order::kRelease:
       return CheckScope(ScopeOf(order.release()));
+    case Order::kStoreKeyring:
+      return keys_.CheckStore(order.store_keyring(), sealed_keyring);
     case Order::kRecoveryKeyProven:
-      return KeyId::FromBytes(
-                 AsBytes(order.recovery_key_proven().recovery_key_id()))
-          .status();
+      return keys_.CheckProven(order.recovery_key_proven());
     default:
       return absl::InvalidArgumentError("the order does not concern a vault");
   }
@@ -269,9 +269,13 @@ std::vector<SnapshotId> RetentionState::DueForPurge(absl::Time now) const {
   return due;
 }
 
-void RetentionState::ApplyOrdered(const SignedOrder& signed_order,
-                                  uint64_t number) {
-  const auto order = CheckOrder(signed_order, clock_.Now().time);
+void RetentionState::ApplyKeyring(const std::string& sealed, uint64_t number) {
+  if (number == 2) return keys_.Store(sealed);
+  Report(number, "a keyring that no order stored");
+}
+
+void RetentionState::ApplyOrdered(const Ordered& ordered, uint64_t number) {
+  const auto order = CheckOrder(ordered, clock_.Now().time);
   if (!order.ok()) return Report(number, order.status().message());
   orders_.MarkDone(*order);
   const absl::Time issued = absl::FromUnixNanos(order->issued_unix_ns());
@@ -279,10 +283,11 @@ void RetentionState::ApplyOrdered(const SignedOrder& signed_order,
     clock_.Confirm();
   }
   clock_watch_.Confirm(clock_.Now().time, issued);
-  CarryOut(*order);
+  CarryOut(*order, ordered.sealed_keyring());
 }
 
-void RetentionState::CarryOut(const Order& order) {
+void RetentionState::CarryOut(const Order& order,
+                              const std::string& sealed_keyring) {
   switch (order.action_case()) {
     case Order::kAddAdminKey:
       orders_.AddKey(VerifyKey::FromValidBytes(
@@ -323,10 +328,10 @@ void RetentionState::CarryOut(const Order& order) {
       histories_.Release(ScopeOf(order.release()), order.release().sequence());
       return;
     }
+    case Order::kStoreKeyring:
+      return keys_.Store(sealed_keyring);
     case Order::kRecoveryKeyProven:
-      recovery_proven_[order.recovery_key_proven().recovery_key_id()] =
-          clock_.Now().time;
-      return;
+      return keys_.NoteProven(order.recovery_key_proven(), clock_.Now().time);
     default:
       return;
   }

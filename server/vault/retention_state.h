@@ -26,6 +26,7 @@
 #include "server/vault/order_book.h"
 #include "server/vault/set_histories.h"
 #include "server/vault/snapshot_info.h"
+#include "server/vault/vault_keys.h"
 
 namespace nightsafe {
 
@@ -47,9 +48,13 @@ class RetentionState {
  public:
   using VaultRecord = v1::format::VaultRecord;
   using SignedOrder = v1::format::SignedOrder;
+  using Ordered = VaultRecord::Ordered;
 
   // Whose orders count, from the vault's first record.
-  void Begin(const VaultRecord::VaultInit& init) { orders_.Begin(init); }
+  void Begin(const VaultRecord::VaultInit& init) {
+    orders_.Begin(init);
+    keys_.Begin(init);
+  }
   // Comes before what the record says is carried out.
   void Advance(absl::Time record_time);
   void Add(SnapshotInfo info, bool keyed);
@@ -59,7 +64,7 @@ class RetentionState {
   // server or vault; ALREADY_EXISTS: it was carried out before;
   // FAILED_PRECONDITION, NOT_FOUND, INVALID_ARGUMENT: the rules do not allow
   // it.
-  absl::StatusOr<v1::format::Order> CheckOrder(const SignedOrder& order,
+  absl::StatusOr<v1::format::Order> CheckOrder(const Ordered& ordered,
                                                absl::Time now) const;
   // By the policies in force.
   HostPlan PlanOf(const std::string& host, absl::Time now) const;
@@ -71,7 +76,9 @@ class RetentionState {
   std::vector<SnapshotId> DueForPurge(absl::Time now) const;
 
   // What is not allowed is added to forged(), with `number`.
-  void ApplyOrdered(const SignedOrder& order, uint64_t number);
+  void ApplyOrdered(const Ordered& ordered, uint64_t number);
+  // Made with the vault.
+  void ApplyKeyring(const std::string& sealed, uint64_t number);
   void ApplyTombstoned(const VaultRecord::Tombstoned& record, uint64_t number);
   void ApplyPurged(const VaultRecord::Purged& record, uint64_t number);
   void Report(uint64_t number, absl::string_view reason);
@@ -86,10 +93,7 @@ class RetentionState {
   const std::map<SetScope, HoldState>& holds() const { return holds_; }
   // What looked suspicious up to that sequence of the vault was accepted.
   const std::map<SetScope, uint64_t>& releases() const { return releases_; }
-  // When a person last opened the keyring with that recovery key.
-  const std::map<std::string, absl::Time>& recovery_proven() const {
-    return recovery_proven_;
-  }
+  const VaultKeys& keys() const { return keys_; }
   const OrderBook& orders() const { return orders_; }
   // The first kMaxNamedForged of them.
   const std::vector<ForgedRecord>& forged() const { return forged_; }
@@ -105,7 +109,9 @@ class RetentionState {
     Instant expired;
   };
 
-  absl::Status CheckAction(const Order& order, const JournalClock& clock) const;
+  absl::Status CheckAction(const Order& order,
+                           const std::string& sealed_keyring,
+                           const JournalClock& clock) const;
   absl::Status CheckLock(const Order::Lock& lock,
                          const JournalClock& clock) const;
   absl::Status CheckExpire(size_t place, const JournalClock& clock) const;
@@ -121,10 +127,11 @@ class RetentionState {
   RetentionPolicy PolicyOf(const std::string& host, const std::string& set,
                            const JournalClock& clock) const;
   HostPlan PlanAt(const std::string& host, const JournalClock& clock) const;
-  void CarryOut(const Order& order);
+  void CarryOut(const Order& order, const std::string& sealed_keyring);
   void Expire(size_t place);
 
   OrderBook orders_;
+  VaultKeys keys_;
   JournalClock clock_;
   ClockWatch clock_watch_;
   std::vector<SnapshotInfo> snapshots_;
@@ -136,7 +143,6 @@ class RetentionState {
   std::map<SetScope, absl::Time> locks_;
   std::map<SetScope, HoldState> holds_;
   std::map<SetScope, uint64_t> releases_;
-  std::map<std::string, absl::Time> recovery_proven_;
   std::vector<ForgedRecord> forged_;
   uint64_t forged_records_ = 0;
 };

@@ -176,17 +176,12 @@ std::string Vault::sealed_keyring() const {
       [](const VaultState& state) { return state.sealed_keyring(); });
 }
 
-absl::Status Vault::StoreKeyring(ByteView sealed_keyring) {
-  return journal_->Update([&](const VaultState&, int64_t) {
-    VaultRecord record;
-    record.mutable_keyring()->set_sealed_keyring(
-        std::string(AsText(sealed_keyring)));
-    return std::vector<VaultRecord>{record};
-  });
-}
-
-absl::Status Vault::Obey(const v1::format::SignedOrder& order) {
-  return ObeyOrder(*journal_, order);
+absl::Status Vault::Obey(const v1::format::SignedOrder& order,
+                         absl::string_view sealed_keyring) {
+  VaultRecord::Ordered ordered;
+  *ordered.mutable_order() = order;
+  ordered.set_sealed_keyring(std::string(sealed_keyring));
+  return ObeyOrder(*journal_, ordered);
 }
 
 absl::Status Vault::CopyAdminKeys(

@@ -78,7 +78,8 @@ struct RetentionSight {
   // Each host with snapshots, and whether prune takes nothing of it until an
   // admin has looked at it.
   std::vector<std::pair<std::string, bool>> hosts;
-  // When a person last opened the keyring with any recovery key.
+  size_t recovery_keys = 0;  // that the keyring is sealed to
+  // When a person last opened the keyring with any of them.
   std::optional<absl::Time> recovery_proven;
 };
 
@@ -176,10 +177,13 @@ class Vault {
 
   // Serialised SealedKeyring; empty if none was stored.
   std::string sealed_keyring() const;
-  absl::Status StoreKeyring(ByteView sealed_keyring);
+  // The manifest of the newest live snapshot; empty if there is none.
+  std::string NewestManifest() const;
 
-  // As the functions of retention.h.
-  absl::Status Obey(const v1::format::SignedOrder& order);
+  // As the functions of retention.h. `sealed_keyring`: what an order to store
+  // one names.
+  absl::Status Obey(const v1::format::SignedOrder& order,
+                    absl::string_view sealed_keyring = "");
   absl::Status CopyAdminKeys(
       const std::vector<v1::format::SignedOrder>& orders);
   std::vector<HostPlan> Plans(const std::string& host) const;

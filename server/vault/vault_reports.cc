@@ -24,11 +24,8 @@ RetentionSight Vault::SightOfRetention(absl::Time now) const {
       journal_->Read([&](const VaultState& state) {
         const RetentionState& retention = state.retention();
         sight.holds = retention.holds().size();
-        for (const auto& [key, when] : retention.recovery_proven()) {
-          if (sight.recovery_proven.value_or(absl::InfinitePast()) < when) {
-            sight.recovery_proven = when;
-          }
-        }
+        sight.recovery_keys = retention.keys().RecoveryKeys().size();
+        sight.recovery_proven = retention.keys().LastProven();
         return retention.Hosts();
       });
   // One at a time: commits go on in between.
@@ -39,6 +36,16 @@ RetentionSight Vault::SightOfRetention(absl::Time now) const {
     sight.hosts.emplace_back(host, !plan.refusals.empty());
   }
   return sight;
+}
+
+std::string Vault::NewestManifest() const {
+  return journal_->Read([](const VaultState& state) -> std::string {
+    const std::vector<SnapshotInfo>& all = state.snapshots();
+    for (auto at = all.rbegin(); at != all.rend(); ++at) {
+      if (at->life == SnapshotLife::kLive) return at->manifest;
+    }
+    return "";
+  });
 }
 
 SetRate Vault::RateOf(absl::string_view host, absl::string_view set,

@@ -37,7 +37,7 @@ absl::Status VaultState::Apply(const VaultRecord& record) {
       created_ns_ = record.time_unix_ns();
       return absl::OkStatus();
     case VaultRecord::kKeyring:
-      sealed_keyring_ = record.keyring().sealed_keyring();
+      retention_.ApplyKeyring(record.keyring().sealed_keyring(), records_);
       return absl::OkStatus();
     case VaultRecord::kCommit:
       return ApplyCommit(record.commit());
@@ -88,7 +88,7 @@ void VaultState::ApplyRetention(const VaultRecord& record, bool goes_back) {
   if (goes_back) {
     retention_.Report(records_, "its time is before that of the record before");
   } else if (record.has_ordered()) {
-    retention_.ApplyOrdered(record.ordered().order(), records_);
+    retention_.ApplyOrdered(record.ordered(), records_);
   } else if (record.has_tombstoned()) {
     retention_.ApplyTombstoned(record.tombstoned(), records_);
   } else {

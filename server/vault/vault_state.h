@@ -84,7 +84,9 @@ class VaultState {
   absl::Status Apply(const v1::format::VaultRecord& record);
 
   const v1::format::VaultRecord::VaultInit& init() const { return init_; }
-  const std::string& sealed_keyring() const { return sealed_keyring_; }
+  const std::string& sealed_keyring() const {
+    return retention_.keys().sealed_keyring();
+  }
   // By sequence, from 1; with those that are expired or purged.
   const std::vector<SnapshotInfo>& snapshots() const {
     return retention_.snapshots();
@@ -142,7 +144,6 @@ class VaultState {
   absl::StatusOr<PackState*> PackOf(const std::string& id);
 
   v1::format::VaultRecord::VaultInit init_;
-  std::string sealed_keyring_;
   RetentionState retention_;
   absl::flat_hash_map<std::pair<std::string, SessionId>, size_t> sessions_;
   std::map<std::tuple<std::string, std::string, uint32_t>, Chain> chains_;

@@ -49,6 +49,9 @@ struct Reaper {
   std::shared_ptr<const SigningKey> admin;
   TestClock* clock = nullptr;
 };
+// One durable record of the vault's journal that changes nothing.
+absl::Status GiveEmptyOrder(DataDirectory& data, const Reaper& reaper,
+                            absl::string_view vault);
 // A policy without a floor and without trash, and time for it to count.
 absl::Status AllowExpiry(DataDirectory& data, const Reaper& reaper,
                          absl::string_view vault);

@@ -32,7 +32,7 @@ std::vector<Simulation::Operation> Simulation::MakeList() {
   constexpr std::pair<Kind, unsigned> kWeights[] = {
       {Kind::kDeposit, 12}, {Kind::kOpen, 14},   {Kind::kPut, 24},
       {Kind::kCommit, 16},  {Kind::kDrop, 2},    {Kind::kScrub, 2},
-      {Kind::kCompact, 5},  {Kind::kKeyring, 2}, {Kind::kAddHost, 3},
+      {Kind::kCompact, 5},  {Kind::kOrder, 2},   {Kind::kAddHost, 3},
       {Kind::kAddVault, 1}, {Kind::kRestart, 3}, {Kind::kKill, 2},
       {Kind::kPowerCut, 4}, {Kind::kRebuild, 1}, {Kind::kExpire, 4},
       {Kind::kCollect, 6},  {Kind::kSweep, 2},
@@ -244,8 +244,8 @@ absl::Status Simulation::Do(const Operation& operation) {
     case Kind::kCompact:
       server_->RunBackground();
       return absl::OkStatus();
-    case Kind::kKeyring:
-      return server_->data().Vaults()[0]->StoreKeyring(AsBytes("changed"));
+    case Kind::kOrder:
+      return GiveEmptyOrder(server_->data(), reaper_, "vault1");
     case Kind::kAddHost:
       return AddHost(operation.number);
     case Kind::kAddVault:

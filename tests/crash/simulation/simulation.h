@@ -53,7 +53,7 @@ class Simulation {
     kCollect,
     kSweep,
     kCompact,
-    kKeyring,
+    kOrder,
     kAddHost,
     kAddVault,
     kRestart,

@@ -65,7 +65,7 @@ absl::Status ChangeRegistry(Place& place) {
                               RandomId<TokenHash>(),
                               absl::FromUnixSeconds(2'000'000'000)));
   place.ledger.hosts.push_back(host);
-  return data.Vaults()[0]->StoreKeyring(AsBytes("changed"));
+  return absl::OkStatus();
 }
 
 const std::vector<Scenario>& Scenarios() {

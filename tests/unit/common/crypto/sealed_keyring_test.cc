@@ -44,6 +44,92 @@ TEST(SealedKeyring, OpensWithEachRecoveryKey) {
   EXPECT_EQ(*SealedKeyringVault(AsBytes(sealed)), keyring.vault_id());
 }
 
+TEST(SealedKeyring, AnAddedKeyOpensItAndTheOthersStill) {
+  const Sealed sealed;
+  const BoxKey added = BoxKey::Generate();
+  const auto more =
+      AddKeyringRecipient(AsBytes(sealed.bytes), sealed.recovery,
+                          sealed.keyring.vault_id(), added.public_key());
+  ASSERT_TRUE(more.ok()) << more.status();
+  for (const BoxKey* key : {&sealed.recovery, &added}) {
+    const auto opened =
+        OpenKeyring(AsBytes(*more), *key, sealed.keyring.vault_id());
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_EQ(opened->Serialize(), sealed.keyring.Serialize());
+  }
+  EXPECT_EQ(*SealedKeyringRecipients(AsBytes(*more)),
+            (std::vector<KeyId>{KeyIdOf(sealed.recovery.public_key()),
+                                KeyIdOf(added.public_key())}));
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      AddKeyringRecipient(AsBytes(*more), added, sealed.keyring.vault_id(),
+                          sealed.recovery.public_key())
+          .status()));
+}
+
+TEST(SealedKeyring, IsAddedToOnlyByWhoOpensItAndUpToALimit) {
+  const Sealed sealed;
+  const BoxKey other = BoxKey::Generate();
+  EXPECT_EQ(AddKeyringRecipient(AsBytes(sealed.bytes), other,
+                                sealed.keyring.vault_id(), other.public_key())
+                .status()
+                .code(),
+            kPermissionDenied);
+  // Planted by whoever knows the recovery public key.
+  const std::string planted =
+      *SealKeyring(Keyring::Create(), {sealed.recovery.public_key()});
+  EXPECT_EQ(AddKeyringRecipient(AsBytes(planted), sealed.recovery,
+                                sealed.keyring.vault_id(), other.public_key())
+                .status()
+                .code(),
+            kDataLoss);
+  std::string full = sealed.bytes;
+  absl::Status status;
+  int added = 0;
+  for (; added < 100; ++added) {
+    const auto more = AddKeyringRecipient(AsBytes(full), sealed.recovery,
+                                          sealed.keyring.vault_id(),
+                                          BoxKey::Generate().public_key());
+    status = more.status();
+    if (!status.ok()) break;
+    full = *more;
+  }
+  EXPECT_EQ(added, 63);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+}
+
+TEST(SealedKeyring, ARemovedKeyOpensOnlyOldCopies) {
+  const Sealed sealed;
+  const VaultId vault = sealed.keyring.vault_id();
+  const BoxKey second = BoxKey::Generate();
+  const std::string both = *AddKeyringRecipient(
+      AsBytes(sealed.bytes), sealed.recovery, vault, second.public_key());
+  const KeyId removed = KeyIdOf(sealed.recovery.public_key());
+  const auto left =
+      RemoveKeyringRecipient(AsBytes(both), second, vault, removed);
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_EQ(OpenKeyring(AsBytes(*left), sealed.recovery, vault).status().code(),
+            kPermissionDenied);
+  EXPECT_TRUE(OpenKeyring(AsBytes(*left), second, vault).ok());
+  EXPECT_TRUE(OpenKeyring(AsBytes(both), sealed.recovery, vault).ok());
+  EXPECT_TRUE(absl::IsNotFound(
+      RemoveKeyringRecipient(AsBytes(*left), second, vault, removed).status()));
+}
+
+TEST(SealedKeyring, NeitherTheLastKeyNorTheOneUsedIsRemoved) {
+  const Sealed sealed;
+  const VaultId vault = sealed.keyring.vault_id();
+  const KeyId own = KeyIdOf(sealed.recovery.public_key());
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      RemoveKeyringRecipient(AsBytes(sealed.bytes), sealed.recovery, vault, own)
+          .status()));
+  const std::string both =
+      *AddKeyringRecipient(AsBytes(sealed.bytes), sealed.recovery, vault,
+                           BoxKey::Generate().public_key());
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      RemoveKeyringRecipient(AsBytes(both), sealed.recovery, vault, own)
+          .status()));
+}
+
 TEST(SealedKeyring, ShowsNothingOfTheSecrets) {
   const Sealed sealed;
   const ReadKey read = sealed.keyring.DeriveReadKey();

@@ -165,10 +165,7 @@ TEST_F(DataDirectoryTest, VaultsAreFoundAgain) {
   EXPECT_EQ(data_->Vaults().size(), 1u);
   EXPECT_EQ(data_->read_only_reason(), "");
   EXPECT_EQ(Everything(*data_), before);
-  ASSERT_TRUE(Home().StoreKeyring(AsBytes("newer")).ok());
-  data_.reset();
-  Open();
-  EXPECT_EQ(Home().sealed_keyring(), "newer");
+  EXPECT_EQ(Home().sealed_keyring(), "keyring");
 }
 
 TEST_F(DataDirectoryTest, InterruptedAdditionIsFinishedOnlyByTheSameVault) {
@@ -211,7 +208,6 @@ TEST_F(DataDirectoryTest, RescueGivesTheSameAndWritesNothing) {
   EXPECT_TRUE(absl::IsFailedPrecondition(
       vault.OpenSession(host.registration(), "files", RandomId<SessionId>())
           .status()));
-  EXPECT_FALSE(vault.StoreKeyring(AsBytes("x")).ok());
   EXPECT_FALSE((*rescue)->AddVault(TestVault("v").registration(), {}).ok());
   auto problems = vault.Scrub({});
   ASSERT_TRUE(problems.ok());

@@ -27,8 +27,12 @@ class RetentionJournal {
         std::string(admin_.verify_key().text()));
     record.mutable_init()->set_server_id(std::string(server_.text()));
     Append(record);
+    record.mutable_keyring()->set_sealed_keyring(sealed_keyring_);
+    Append(record);
   }
 
+  const TestVault& vault() const { return vault_; }
+  const BoxKey& recovery_key() const { return recovery_key_; }
   const VaultState& state() const { return state_; }
   const RetentionState& retention() const { return state_.retention(); }
   const SigningKey& admin() const { return admin_; }
@@ -95,13 +99,33 @@ class RetentionJournal {
     return order;
   }
   // OK, or why it was reported as forged.
-  absl::Status Give(const v1::format::SignedOrder& order) {
+  absl::Status Give(const v1::format::SignedOrder& order,
+                    const std::string& sealed_keyring = "") {
     VaultRecord record;
     *record.mutable_ordered()->mutable_order() = order;
+    record.mutable_ordered()->set_sealed_keyring(sealed_keyring);
     return AppendJudged(record);
   }
-  absl::Status Give(const Order& order) {
-    return Give(SignOrder(admin_, order));
+  absl::Status Give(const Order& order,
+                    const std::string& sealed_keyring = "") {
+    return Give(SignOrder(admin_, order), sealed_keyring);
+  }
+  Order StoreKeyring(const std::string& sealed) const {
+    const auto hash = [](const std::string& bytes) {
+      const Hash32 value = HashOf(AsBytes(bytes));
+      return std::string(AsText(value));
+    };
+    Order order = NewOrder();
+    order.mutable_store_keyring()->set_sealed_keyring_hash(hash(sealed));
+    order.mutable_store_keyring()->set_previous_keyring_hash(
+        hash(state_.sealed_keyring()));
+    return order;
+  }
+  Order Proven(const BoxPublicKey& key) const {
+    Order order = NewOrder();
+    order.mutable_recovery_key_proven()->set_recovery_key_id(
+        std::string(KeyIdOf(key).text()));
+    return order;
   }
   absl::Status Tombstone(const std::vector<SnapshotId>& ids) {
     VaultRecord record;
@@ -131,6 +155,9 @@ class RetentionJournal {
 
  private:
   const TestVault vault_;
+  const BoxKey recovery_key_ = BoxKey::Generate();
+  const std::string sealed_keyring_ =
+      SealKeyring(vault_.keyring(), {recovery_key_.public_key()}).value();
   const SigningKey admin_ = SigningKey::Generate();
   const ServerId server_ = MakeServerId(admin_.verify_key());
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);

@@ -99,7 +99,7 @@ TEST_F(RetentionStateTest, WhatARecordMayNotDoIsNamedAndNotDone) {
   EXPECT_FALSE(journal_.AppendJudged(second).ok());
   EXPECT_EQ(journal_.LifeOf(young), kLive);
   ASSERT_EQ(journal_.retention().forged().size(), 8u);
-  EXPECT_EQ(journal_.retention().forged()[0].number, 3u);
+  EXPECT_EQ(journal_.retention().forged()[0].number, 4u);
   EXPECT_TRUE(absl::StrContains(journal_.retention().forged()[2].reason,
                                 "min-age is 14.0 days"))
       << journal_.retention().forged()[2].reason;

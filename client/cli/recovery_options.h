@@ -1,0 +1,38 @@
+// What the commands about recovery keys have in common: which vault, which key
+// opens it, whose order it is.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/admin/recovery_keys.h"
+#include "client/cli/admin_options.h"
+#include "client/terminal/passphrase.h"
+
+namespace nightsafe {
+
+struct RecoveryOptions {
+  std::string vault = "main";
+  std::string vault_id;  // hex; else that of the vault file, if there is one
+  std::string recovery_key;
+  std::string admin_key;
+  std::string reason;
+  PassphraseSource passphrase;
+
+  void AddVault(CLI::App* command);
+  // A recovery key that opens the vault, and the admin's own key.
+  void AddKeys(CLI::App* command);
+
+  // DIRECTORY/VAULT.vault
+  std::string VaultFilePath(const AdminOptions& admin) const;
+  // Says on stderr what to compare if nothing here tells the vault's id.
+  absl::StatusOr<StoredKeyring> Fetch(const AdminOptions& admin,
+                                      const AdminClient& server) const;
+  absl::StatusOr<BoxKey> LoadRecoveryKey(const AdminOptions& admin) const;
+};
+
+// The public part of a recovery key: of a key file, or 64 hex digits.
+absl::StatusOr<BoxPublicKey> ReadRecoveryPublicKey(const std::string& text);
+
+}  // namespace nightsafe
