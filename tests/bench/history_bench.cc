@@ -42,6 +42,8 @@ constexpr double kMaxPruneSeconds = 1;
 constexpr double kMaxPruneRatio = 3;  // of twice as many
 constexpr uint64_t kMaxRemovalJournal = 16 << 10;
 constexpr int kRestores = 9;
+constexpr size_t kIdsPerOrder =
+    (kMaxOrderBytes - 2048) / (SnapshotId::kSize + 2);
 
 void Must(const absl::Status& status) {
   if (status.ok()) return;
@@ -121,12 +123,16 @@ class History {
   // Expires these, lets their time in the trash pass, purges; seconds.
   double Prune(const std::vector<SnapshotId>& going) {
     const auto start = Steady::now();
-    v1::format::Order order;
-    order.mutable_expire()->set_override_checks(true);
-    for (const SnapshotId& id : going) {
-      order.mutable_expire()->add_snapshots(std::string(id.text()));
+    // An order holds so many.
+    for (size_t at = 0; at < going.size(); at += kIdsPerOrder) {
+      v1::format::Order order;
+      order.mutable_expire()->set_override_checks(true);
+      const size_t end = std::min(going.size(), at + kIdsPerOrder);
+      for (size_t i = at; i < end; ++i) {
+        order.mutable_expire()->add_snapshots(std::string(going[i].text()));
+      }
+      Submit(order);
     }
-    Submit(order);
     const double ordered = SecondsSince(start);
     clock_->Set(clock_->Now() + absl::Hours(1));
     const auto purge = Steady::now();
