@@ -102,7 +102,7 @@ class FailingDisk:
             self.source.change(big=2)
             attempt = self.ledger.start(self.source.host, self.source.root)
             time.sleep(0.1)
-            self.world.kill_server()
+            self.ledger.kill_server()
             attempt.process.kill()
             attempt.wait()
         self.calls_off(kill_under_load)

@@ -110,7 +110,7 @@ class Rounds:
         if self.rng.random() < 0.5:
             self.world.stop_server(expect=(0, 1, FULL))
         else:
-            self.world.kill_server()
+            self.ledger.kill_server()
         self.disk.fill()
         self.world.start_server(wait=False)
         self.counts["started on a full disk"] += 1

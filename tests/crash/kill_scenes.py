@@ -70,7 +70,7 @@ class Scene:
         """However it stands, no server runs afterwards."""
         died = self.world.server is not None and self.died() \
             and self.world.server.returncode == -9
-        self.world.kill_server()
+        self.ledger.kill_server()
         return died
 
     def recover(self):

@@ -55,7 +55,7 @@ class Cuts:
         if process is not None:
             process.kill()
             process.wait()
-        self.world.kill_server()
+        self.ledger.kill_server()
         self.disk.restore()
 
     def at(self, moment, attempts):

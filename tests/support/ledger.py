@@ -80,6 +80,7 @@ class Attempt:
         self.process = process
         self.output = ""
         self.snapshot = None  # 12 digits once it is acknowledged
+        self.interrupted = False  # the server died during it
         self.restored = False
 
     def running(self):
@@ -144,6 +145,12 @@ class Ledger:
         check(attempt.wait(), f"the backup of {attempt.name} ended with "
               f"{attempt.code}: {attempt.output}")
         return attempt
+
+    def kill_server(self):
+        """With a note of the backups that this interrupts."""
+        for attempt in self.attempts:
+            attempt.interrupted |= attempt.running()
+        self.world.kill_server()
 
     def acknowledged(self):
         return [a for a in self.attempts if a.snapshot]
@@ -228,11 +235,13 @@ class Ledger:
                 if (domain, child) not in reached:
                     reached.add((domain, child))
                     waiting.append((domain, child))
-        failed = [a for a in self.attempts if not a.snapshot]
-        bound = (sum(a.bytes for a in failed)
+        # What was interrupted and done all the same may have sent all twice.
+        ended = [a for a in self.attempts if a.interrupted or not a.snapshot]
+        bound = (sum(a.bytes for a in ended)
                  + SLACK_BYTES * (len(self.attempts) + 1))
         check(used - live <= bound, f"{used - live} bytes that no snapshot "
-              f"refers to, more than {bound}: {len(failed)} backups failed")
+              f"refers to, more than {bound}: {len(ended)} backups failed or "
+              "were interrupted")
         return used - live
 
     def listed_ids(self):
