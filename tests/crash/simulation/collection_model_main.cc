@@ -12,7 +12,7 @@ namespace nightsafe {
 namespace {
 
 struct Arguments {
-  uint64_t steps = 10'000;
+  uint64_t steps = 0;
   uint64_t seed = 0;
   uint64_t episode = 2500;
   bool planted = false;
@@ -73,14 +73,17 @@ int Run(int argc, char** argv) {
   CLI::App app{
       "Lets backups, expiry, collections, crashes and damage run into each\n"
       "other in random order, and looks whether every snapshot stays whole."};
-  app.add_option("--steps", arguments.steps, "steps to make")
-      ->capture_default_str();
+  app.add_option("--steps", arguments.steps,
+                 "steps to make; 10,000, or 200,000 for planted defects");
   app.add_option("--seed", arguments.seed, "of the first vault");
   app.add_option("--episode", arguments.episode, "steps in the life of a vault")
       ->capture_default_str();
   app.add_flag("--planted", arguments.planted,
                "show that planted defects are found, each within --steps");
   CLI11_PARSE(app, argc, argv);
+  if (arguments.steps == 0) {
+    arguments.steps = arguments.planted ? 200'000 : 10'000;
+  }
   UseSeededRandom();
   InitCrypto();
   std::cout << "seed " << arguments.seed << "\n" << std::flush;

@@ -128,8 +128,7 @@ class Interrogation {
   bool Run() {
     // How many there are depends on where the secret of the domain cuts.
     if (existing_.size() < kFewest) {
-      std::printf("only %zu existing objects to ask about\n",
-                  existing_.size());
+      std::printf("only %zu existing objects to ask about\n", existing_.size());
       return false;
     }
     for (size_t i = 0; i < questions_; ++i) AskOne(i % kKinds);
