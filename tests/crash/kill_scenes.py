@@ -134,19 +134,20 @@ class Scene:
 
     def collecting(self, point):
         """What uploads left that were never committed is collected."""
-        for number in range(2):
-            paths = [os.path.join(source.root, f"gone{number}")
-                     for source in self.sources]
-            for path in paths:
-                with open(path, "wb") as file:
-                    file.write(self.rng.randbytes(3 << 20))
-            # Its nodes are marked closed, and no record needs them.
+        for _ in range(2):
+            name = self.fresh("gone")
+            tree = self.path(name)
+            os.mkdir(tree)
+            with open(os.path.join(tree, "file"), "wb") as file:
+                file.write(self.rng.randbytes(3 << 20))
+            # Its nodes are marked closed, and no record needs them. The agent
+            # never runs again: it would commit what it had sent.
             if self.start("commit.barrier-passed:1"):
-                self.backups(1)
+                self.attempts = [self.ledger.start(self.world.host(name),
+                                                   tree)]
+                poll(self.died)
             self.end()
             self.let_agents_go()
-            for path in paths:
-                os.remove(path)
         if self.start() and self.backups(1):
             self.stop()  # finishes the packs
         self.end()
