@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   AddHostCommands(program, options);
   AddTokenCommands(program, options);
   AddReaderCommands(program, options);
+  AddAdminCommands(program, options);
   AddSnapshotCommands(program, options);
   AddPolicyCommands(program, options);
   AddPruneCommand(program, options);

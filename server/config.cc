@@ -82,6 +82,7 @@ const std::map<std::string, Setter>& Setters() {
       {"enrol_listen", Text(&ServerConfig::enrol_listen)},
       {"metrics_listen", Text(&ServerConfig::metrics_listen)},
       {"admin_socket", Text(&ServerConfig::admin_socket)},
+      {"admin_listen", Text(&ServerConfig::admin_listen)},
       {"address", Text(&ServerConfig::address)},
       {"enrol_address", Text(&ServerConfig::enrol_address)},
       {"reserve_bytes", Bytes(&ServerConfig::reserve_bytes)},
@@ -188,6 +189,7 @@ absl::Status CheckConfig(const ServerConfig& config) {
   NS_RETURN_IF_ERROR(CheckAddress("enrol_listen", config.enrol_listen, false));
   NS_RETURN_IF_ERROR(
       CheckAddress("metrics_listen", config.metrics_listen, true));
+  NS_RETURN_IF_ERROR(CheckAddress("admin_listen", config.admin_listen, true));
   NS_RETURN_IF_ERROR(CheckAddress("address", config.address, true));
   NS_RETURN_IF_ERROR(CheckAddress("enrol_address", config.enrol_address, true));
   if (!(config.reserve_share >= 0 && config.reserve_share <= 0.9)) {
@@ -265,6 +267,11 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# admin. Empty: admin/admin.sock in the data directory.\n"
       "admin_socket: ",
       Scalar(config.admin_socket),
+      "\n# Where admins with a certificate (`nightsafe-admin admin add`) "
+      "connect,"
+      "\n# for example [::]:7482. Empty: nowhere, only through the socket.\n"
+      "admin_listen: ",
+      Scalar(config.admin_listen),
       "\n# New data is refused while less than this is free: bytes, and share"
       "\n# of the file system; the larger counts.\nreserve_bytes: ",
       config.reserve_bytes, "\nreserve_share: ", Digits(config.reserve_share),

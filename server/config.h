@@ -17,6 +17,7 @@ struct ServerConfig {
   std::string enrol_listen = "[::]:7481";
   std::string metrics_listen = "127.0.0.1:9480";  // empty: no metrics
   std::string admin_socket;  // path; empty: DATA/admin/admin.sock
+  std::string admin_listen;  // for admins with a certificate; empty: off
   // "host:port" that enrolment files name; empty: this machine's name and the
   // port of listen or enrol_listen.
   std::string address;

@@ -3,11 +3,14 @@
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "common/io/durable_file.h"
+#include "common/pki/pki.h"
 
 namespace nightsafe {
 namespace {
@@ -100,6 +103,34 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> SocketCredentials(
                      " bytes, limit ", kMaxPath, "; choose a shorter one"));
   }
   return grpc::experimental::LocalServerCredentials(UDS);
+}
+
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
+    const Authority& authority, bool demand_certificate) {
+  grpc::SslServerCredentialsOptions options(
+      demand_certificate
+          ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+          : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (demand_certificate) {
+    options.pem_root_certs = DerToPem(AsBytes(authority.ca_certificate_der()));
+  }
+  options.pem_key_cert_pairs.push_back(
+      {authority.server_key_pem(),
+       DerToPem(AsBytes(authority.server_certificate_der()))});
+  return grpc::SslServerCredentials(options);
+}
+
+absl::Status PrepareSocketDirectory(FileSystem& fs, const std::string& socket) {
+  const std::string dir(DirectoryOf(socket));
+  NS_RETURN_IF_ERROR(fs.MakeDirectory(dir, 0750));
+  struct stat info {};
+  if (stat(dir.c_str(), &info) != 0) {
+    return absl::NotFoundError(absl::StrCat(dir, " cannot be looked at"));
+  }
+  if ((info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "directory ", dir, " of the admin socket is open to every user; ",
+      "`chmod o= ", dir, "` or choose another admin_socket"));
 }
 
 }  // namespace nightsafe

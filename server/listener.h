@@ -12,7 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/limits.h"
+#include "common/io/file_system.h"
 #include "server/authz/auth_processor.h"
+#include "server/authz/authority.h"
 #include "server/authz/authorizer.h"
 
 namespace nightsafe {
@@ -61,5 +63,14 @@ absl::StatusOr<std::shared_ptr<const Authorizer>> MakeAuthorizer(
 // Credentials of a Unix socket. INVALID_ARGUMENT if `path` is too long for one.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> SocketCredentials(
     const std::string& path);
+
+// The server's own certificate; `demand_certificate`: a handshake without one
+// that its CA signed fails.
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
+    const Authority& authority, bool demand_certificate);
+
+// Who may enter the directory of an admin's socket is admin, so it must not be
+// open to all: FAILED_PRECONDITION.
+absl::Status PrepareSocketDirectory(FileSystem& fs, const std::string& socket);
 
 }  // namespace nightsafe

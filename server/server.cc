@@ -1,19 +1,16 @@
 #include "server/server.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
+#include <atomic>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
-#include "common/io/durable_file.h"
 #include "common/retention/policy.h"
 #include "server/authz/authority.h"
 #include "server/authz/certificate_identity.h"
 #include "server/listener.h"
 #include "server/metrics/metrics_page.h"
+#include "server/public_address.h"
 #include "server/service/admin_service.h"
 #include "server/service/admission.h"
 #include "server/service/deposit_service.h"
@@ -37,15 +34,20 @@ struct Server::Parts {
   std::unique_ptr<SessionExpirer> session_expirer;
   Counters counters;
   std::unique_ptr<StreamTable> streams;
+  std::unique_ptr<StreamTable> admin_streams;  // through the network
   std::unique_ptr<Admission> admission;
   std::unique_ptr<DepositService> deposit;
   std::unique_ptr<RetrieveService> retrieve;
   std::unique_ptr<RenewalService> renewal;
   std::unique_ptr<EnrolService> enrol;
-  std::unique_ptr<AdminService> admin;
+  std::unique_ptr<AdminService> admin;  // on the socket
+  std::unique_ptr<AdminService> network_admin;
+  std::unique_ptr<RenewalService> admin_renewal;
+  std::atomic<int> admin_port = 0;
   std::unique_ptr<Listener> peer_listener;
   std::unique_ptr<Listener> enrol_listener;
   std::unique_ptr<Listener> admin_listener;
+  std::unique_ptr<Listener> network_admin_listener;
   std::unique_ptr<MetricsPage> metrics;
   bool stopped = false;
 
@@ -55,6 +57,15 @@ struct Server::Parts {
                     const ServerConfig& config);
   absl::Status ListenForPeers(const Clock& clock, const ServerConfig& config);
   absl::Status ListenForEnrolment(const ServerConfig& config);
+  std::string AdminAddress(const ServerConfig& config) const;
+  // `supervised` null: on the socket.
+  std::unique_ptr<AdminService> MakeAdmin(FileSystem& fs, const Clock& clock,
+                                          absl::string_view path,
+                                          const ServerConfig& config,
+                                          StreamTable* supervised);
+  absl::Status ListenOnSocket(FileSystem& fs, const Clock& clock,
+                              absl::string_view path,
+                              const ServerConfig& config);
   absl::Status ListenForAdmins(FileSystem& fs, const Clock& clock,
                                absl::string_view path,
                                const ServerConfig& config);
@@ -69,21 +80,6 @@ namespace {
 
 // Anybody may call there: a certificate request and a token are small.
 constexpr size_t kMaxEnrolMessageBytes = 64 << 10;
-
-std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
-    const Authority& authority, bool demand_certificate) {
-  grpc::SslServerCredentialsOptions options(
-      demand_certificate
-          ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-          : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  if (demand_certificate) {
-    options.pem_root_certs = DerToPem(AsBytes(authority.ca_certificate_der()));
-  }
-  options.pem_key_cert_pairs.push_back(
-      {authority.server_key_pem(),
-       DerToPem(AsBytes(authority.server_certificate_der()))});
-  return grpc::SslServerCredentials(options);
-}
 
 // The policy's where somebody set one, else the configuration's.
 HostLimits LimitsFrom(const EffectivePolicy& effective,
@@ -104,38 +100,6 @@ HostLimits LimitsFrom(const EffectivePolicy& effective,
     limits.snapshots_per_day = policy.max_snapshots_per_day;
   }
   return limits;
-}
-
-// `listen` with the port that was bound.
-std::string Bound(const std::string& listen, int port) {
-  const auto parsed = ParseHostPort(listen);
-  return FormatHostPort(parsed.ok() ? parsed->host : "", port);
-}
-
-// What peers are told: as configured, else a name of this machine.
-std::string PublicAddress(const std::string& configured,
-                          const std::string& bound) {
-  if (!configured.empty()) return configured;
-  const auto parsed = ParseHostPort(bound);
-  if (!parsed.ok()) return bound;
-  if (parsed->host != "::" && parsed->host != "0.0.0.0") return bound;
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return bound;
-  return FormatHostPort(name.data(), parsed->port);
-}
-
-// Who may enter the directory is admin, so it must not be open to all.
-absl::Status PrepareSocketDirectory(FileSystem& fs, const std::string& socket) {
-  const std::string dir(DirectoryOf(socket));
-  NS_RETURN_IF_ERROR(fs.MakeDirectory(dir, 0750));
-  struct stat info {};
-  if (stat(dir.c_str(), &info) != 0) {
-    return absl::NotFoundError(absl::StrCat(dir, " cannot be looked at"));
-  }
-  if ((info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "directory ", dir, " of the admin socket is open to every user; ",
-      "`chmod o= ", dir, "` or choose another admin_socket"));
 }
 
 }  // namespace
@@ -176,7 +140,9 @@ absl::Status Server::Parts::ListenForPeers(const Clock& clock,
       MakeAuthorizer(
           {v1::Deposit::service_full_name(), v1::Retrieve::service_full_name(),
            v1::Renewal::service_full_name()},
-          std::make_unique<CertificateIdentity>(data->registry(), clock),
+          std::make_unique<CertificateIdentity>(
+              data->registry(), clock,
+              std::set<v1::Role>{v1::HOST, v1::READER}),
           counters));
   StreamLimits limits;
   limits.idle = config.idle_timeout;
@@ -224,25 +190,21 @@ absl::Status Server::Parts::ListenForEnrolment(const ServerConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
-                                            absl::string_view path,
-                                            const ServerConfig& config) {
-  addresses.admin_socket = config.admin_socket.empty()
-                               ? absl::StrCat(path, "/admin/admin.sock")
-                               : config.admin_socket;
-  NS_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                      SocketCredentials(addresses.admin_socket));
-  NS_RETURN_IF_ERROR(PrepareSocketDirectory(fs, addresses.admin_socket));
-  NS_ASSIGN_OR_RETURN(std::shared_ptr<const Authorizer> authorizer,
-                      MakeAuthorizer({v1::Admin::service_full_name()},
-                                     std::make_unique<FixedIdentity>(
-                                         Principal{.role = v1::ADMIN}),
-                                     counters));
-  admin = std::make_unique<AdminService>(
-      ServerDescription{.ca_certificate_der = authority->ca_certificate_der(),
-                        .server_address = addresses.public_deposit,
-                        .enrol_address = addresses.public_enrol,
-                        .version = std::string(kVersion)},
+std::string Server::Parts::AdminAddress(const ServerConfig& config) const {
+  if (config.admin_listen.empty()) return "";
+  return AddressOfPort(config.address, Bound(config.admin_listen, admin_port));
+}
+
+std::unique_ptr<AdminService> Server::Parts::MakeAdmin(
+    FileSystem& fs, const Clock& clock, absl::string_view path,
+    const ServerConfig& config, StreamTable* supervised) {
+  return std::make_unique<AdminService>(
+      ServerDescription{
+          .ca_certificate_der = authority->ca_certificate_der(),
+          .server_address = addresses.public_deposit,
+          .enrol_address = addresses.public_enrol,
+          .admin_address = [this, config] { return AdminAddress(config); },
+          .version = std::string(kVersion)},
       StatusSources{.data = *data,
                     .scrubber = *scrubber,
                     .clock = clock,
@@ -261,12 +223,59 @@ absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
                       const auto space = fs.Space(path);
                       if (!space.ok()) return std::nullopt;
                       return *space;
-                    }});
+                    }},
+      *authority, supervised);
+}
+
+absl::Status Server::Parts::ListenOnSocket(FileSystem& fs, const Clock& clock,
+                                           absl::string_view path,
+                                           const ServerConfig& config) {
+  addresses.admin_socket = config.admin_socket.empty()
+                               ? absl::StrCat(path, "/admin/admin.sock")
+                               : config.admin_socket;
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                      SocketCredentials(addresses.admin_socket));
+  NS_RETURN_IF_ERROR(PrepareSocketDirectory(fs, addresses.admin_socket));
+  NS_ASSIGN_OR_RETURN(std::shared_ptr<const Authorizer> authorizer,
+                      MakeAuthorizer({v1::Admin::service_full_name()},
+                                     std::make_unique<FixedIdentity>(
+                                         Principal{.role = v1::ADMIN}),
+                                     counters));
+  admin = MakeAdmin(fs, clock, path, config, nullptr);
   NS_ASSIGN_OR_RETURN(
       admin_listener,
       Listener::Start(absl::StrCat("unix:", addresses.admin_socket),
                       credentials, authorizer, {admin.get()},
                       {.threads = config.max_threads}));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenForAdmins(FileSystem& fs, const Clock& clock,
+                                            absl::string_view path,
+                                            const ServerConfig& config) {
+  if (config.admin_listen.empty()) return absl::OkStatus();
+  NS_ASSIGN_OR_RETURN(
+      std::shared_ptr<const Authorizer> authorizer,
+      MakeAuthorizer(
+          {v1::Admin::service_full_name(), v1::Renewal::service_full_name()},
+          std::make_unique<CertificateIdentity>(data->registry(), clock,
+                                                std::set<v1::Role>{v1::ADMIN}),
+          counters));
+  StreamLimits limits;
+  limits.idle = config.idle_timeout;
+  limits.age = absl::InfiniteDuration();  // a scrub takes what it takes
+  admin_streams = std::make_unique<StreamTable>(authorizer, data->registry(),
+                                                clock, limits);
+  network_admin = MakeAdmin(fs, clock, path, config, admin_streams.get());
+  admin_renewal = std::make_unique<RenewalService>(data->registry(), *authority,
+                                                   authorizer);
+  NS_ASSIGN_OR_RETURN(
+      network_admin_listener,
+      Listener::Start(config.admin_listen, TlsCredentials(*authority, true),
+                      authorizer, {network_admin.get(), admin_renewal.get()},
+                      {.threads = config.max_threads}));
+  admin_port = network_admin_listener->port();
+  addresses.admin = Bound(config.admin_listen, admin_port);
   return absl::OkStatus();
 }
 
@@ -331,6 +340,7 @@ absl::Status Server::Parts::Start(FileSystem& fs, const Clock& clock,
   NS_RETURN_IF_ERROR(ListenForPeers(clock, config));
   NS_RETURN_IF_ERROR(ListenForEnrolment(config));
   NS_RETURN_IF_ERROR(ListenForAdmins(fs, clock, path, config));
+  NS_RETURN_IF_ERROR(ListenOnSocket(fs, clock, path, config));
   return ListenForMetrics(fs, clock, path, config);
 }
 
@@ -364,13 +374,17 @@ absl::Status Server::Shutdown(absl::Duration grace) {
   parts_->metrics = nullptr;
   if (parts_->scrubber != nullptr) parts_->scrubber->Stop();
   if (parts_->session_expirer != nullptr) parts_->session_expirer->Stop();
-  if (parts_->streams != nullptr) parts_->streams->Stop();
-  for (auto* listener : {&parts_->peer_listener, &parts_->enrol_listener,
-                         &parts_->admin_listener}) {
+  for (auto* streams : {&parts_->streams, &parts_->admin_streams}) {
+    if (*streams != nullptr) (*streams)->Stop();
+  }
+  for (auto* listener :
+       {&parts_->peer_listener, &parts_->enrol_listener,
+        &parts_->admin_listener, &parts_->network_admin_listener}) {
     if (*listener != nullptr) (*listener)->Shutdown(deadline);
   }
   NS_KILL_POINT("shutdown.stopped-listening");
   parts_->streams = nullptr;
+  parts_->admin_streams = nullptr;
   return parts_->data == nullptr ? absl::OkStatus() : parts_->data->Close();
 }
 

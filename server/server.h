@@ -36,6 +36,7 @@ class Server {
     std::string enrol;           // host:port
     std::string metrics;         // host:port; empty if off
     std::string admin_socket;    // path
+    std::string admin;           // host:port of admins; empty if off
     std::string public_deposit;  // what enrolment files name
     std::string public_enrol;
   };

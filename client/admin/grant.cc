@@ -148,6 +148,15 @@ absl::Status RevokeToken(const AdminClient& server, const SigningKey& admin_key,
   return server.SubmitOrder(SignOrder(admin_key, order));
 }
 
+absl::Status RevokeAdmin(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view admin, absl::string_view reason,
+                         absl::Time now) {
+  NS_ASSIGN_OR_RETURN(v1::format::Order order, BeginOrder(server, "", now));
+  order.mutable_revoke_admin()->set_admin(std::string(admin));
+  order.mutable_revoke_admin()->set_reason(std::string(reason));
+  return server.SubmitOrder(SignOrder(admin_key, order));
+}
+
 absl::Status RevokeReader(const AdminClient& server,
                           const SigningKey& admin_key, absl::string_view reader,
                           absl::string_view reason, absl::Time now) {

@@ -47,6 +47,9 @@ absl::Status RekeyHost(const AdminClient& server, const SigningKey& admin_key,
 // A token that was not used yet.
 absl::Status RevokeToken(const AdminClient& server, const SigningKey& admin_key,
                          absl::string_view token_hash, absl::Time now);
+absl::Status RevokeAdmin(const AdminClient& server, const SigningKey& admin_key,
+                         absl::string_view admin, absl::string_view reason,
+                         absl::Time now);
 absl::Status RevokeReader(const AdminClient& server,
                           const SigningKey& admin_key, absl::string_view reader,
                           absl::string_view reason, absl::Time now);

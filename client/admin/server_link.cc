@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 #include "common/base/clock.h"
 #include "common/base/status.h"
@@ -44,9 +45,13 @@ absl::StatusOr<SshTarget> ParseSshTarget(absl::string_view url) {
   return target;
 }
 
-absl::Status ServerLink::Connect(const std::string& socket) {
-  ConnectionOptions options;
-  options.address = absl::StrCat("unix:", socket);
+bool IsNetworkAddress(absl::string_view server) {
+  return !absl::StartsWith(server, "ssh://") &&
+         !absl::StartsWith(server, "unix:") && !absl::StartsWith(server, "/") &&
+         absl::StrContains(server, ':');
+}
+
+absl::Status ServerLink::Connect(const ConnectionOptions& options) {
   NS_ASSIGN_OR_RETURN(connection_, Connection::Open(options, SystemClock()));
   client_ = std::make_unique<AdminClient>(*connection_);
   return absl::OkStatus();
@@ -77,7 +82,7 @@ absl::Status ServerLink::OpenSsh(absl::string_view url) {
         absl::StrCat("cannot reach ", target.destination, ":", target.socket,
                      " through ssh: ", status.message()));
   }
-  return Connect(local);
+  return Connect({.address = absl::StrCat("unix:", local)});
 }
 
 absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Open(
@@ -91,9 +96,17 @@ absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Open(
   if (server.empty() || server[0] != '/') {
     return absl::InvalidArgumentError(
         absl::StrCat("--server \"", server,
-                     "\": use unix:/path/to/admin.sock or ssh://[user@]host"));
+                     "\": use unix:/path/to/admin.sock, ssh://[user@]host or, "
+                     "with a credential, host:port"));
   }
-  NS_RETURN_IF_ERROR(link->Connect(std::string(server)));
+  NS_RETURN_IF_ERROR(link->Connect({.address = absl::StrCat("unix:", server)}));
+  return link;
+}
+
+absl::StatusOr<std::unique_ptr<ServerLink>> ServerLink::Open(
+    const ConnectionOptions& options) {
+  std::unique_ptr<ServerLink> link(new ServerLink);
+  NS_RETURN_IF_ERROR(link->Connect(options));
   return link;
 }
 

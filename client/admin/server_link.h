@@ -1,5 +1,5 @@
-// The way to a server's admin socket: here, or through ssh, so that keys and
-// orders stay on the admin's machine.
+// The way to a server: its admin socket, here or through ssh, or its listener
+// for admins. Keys and orders stay on the admin's machine.
 #pragma once
 
 #include <memory>
@@ -23,13 +23,16 @@ class ServerLink {
   // forms; UNAVAILABLE if ssh ends or nothing listens.
   static absl::StatusOr<std::unique_ptr<ServerLink>> Open(
       absl::string_view server);
+  // Through the network, by a credential (admin_access.h).
+  static absl::StatusOr<std::unique_ptr<ServerLink>> Open(
+      const ConnectionOptions& options);
   ~ServerLink();
 
   const AdminClient& client() const { return *client_; }
 
  private:
   ServerLink() = default;
-  absl::Status Connect(const std::string& socket);
+  absl::Status Connect(const ConnectionOptions& options);
   absl::Status OpenSsh(absl::string_view url);
 
   std::string directory_;  // of the forwarded socket; removed at the end
@@ -37,6 +40,9 @@ class ServerLink {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<AdminClient> client_;
 };
+
+// Whether `server` is "host:port", for which a credential is needed.
+bool IsNetworkAddress(absl::string_view server);
 
 // Parts of "[user@]host[:port][/socket]". INVALID_ARGUMENT if it could be taken
 // for an option of ssh or has no host.

@@ -16,6 +16,7 @@ void AddAdminKeyCommands(Program& program, AdminOptions& options);
 void AddHostCommands(Program& program, AdminOptions& options);
 void AddTokenCommands(Program& program, AdminOptions& options);
 void AddReaderCommands(Program& program, AdminOptions& options);
+void AddAdminCommands(Program& program, AdminOptions& options);
 void AddSnapshotCommands(Program& program, AdminOptions& options);
 void AddPolicyCommands(Program& program, AdminOptions& options);
 void AddPruneCommand(Program& program, AdminOptions& options);

@@ -14,13 +14,18 @@
 namespace nightsafe {
 
 struct AdminOptions {
-  std::string server;     // --server, $NIGHTSAFE_ADMIN_SERVER
+  std::string server;  // --server, $NIGHTSAFE_ADMIN_SERVER
+  bool server_named = false;
+  // --credential, $NIGHTSAFE_ADMIN_CREDENTIAL: a file, for host:port.
+  std::string credential;
   std::string directory;  // --admin-dir
   PassphraseSource passphrase;
 
   // Options of the program itself, before the command.
   void AddTo(CLI::App* app);
 
+  // To `server`; if that was not named and a credential was, to where that
+  // says. Renews the credential's certificate when it is time.
   absl::StatusOr<std::unique_ptr<ServerLink>> Connect() const;
   // From `file`, or admin.key / enrol-<vault>.key of the admin's directory.
   absl::StatusOr<SigningKey> LoadAdminKey(const std::string& file) const;

@@ -17,6 +17,7 @@ struct Options {
   std::string enrol_address;
   std::string listen;
   std::string enrol_listen;
+  std::string admin_listen;
   std::string metrics_listen;
   PassphraseSource recovery_passphrase;
   bool no_sheet = false;
@@ -62,6 +63,7 @@ absl::StatusOr<ExitCode> Run(const AdminOptions& admin, Options& options) {
   PassOn("--enrol-address", options.enrol_address, setup.init_arguments);
   PassOn("--listen", options.listen, setup.init_arguments);
   PassOn("--enrol-listen", options.enrol_listen, setup.init_arguments);
+  PassOn("--admin-listen", options.admin_listen, setup.init_arguments);
   PassOn("--metrics-listen", options.metrics_listen, setup.init_arguments);
   NS_ASSIGN_OR_RETURN(
       setup.recovery_passphrase,
@@ -106,6 +108,8 @@ void AddSetupCommand(Program& program, AdminOptions& admin) {
                       "the same for enrolment");
   command->add_option("--listen", options->listen, "passed to nightsafed init");
   command->add_option("--enrol-listen", options->enrol_listen,
+                      "passed to nightsafed init");
+  command->add_option("--admin-listen", options->admin_listen,
                       "passed to nightsafed init");
   command->add_option("--metrics-listen", options->metrics_listen,
                       "passed to nightsafed init");

@@ -85,6 +85,11 @@ absl::StatusOr<v1::AddTokenReply> AdminClient::AddReader(
   return Call(connection_, &v1::Admin::Stub::AddReader, request);
 }
 
+absl::StatusOr<v1::AddAdminReply> AdminClient::AddAdmin(
+    const v1::AddAdminRequest& request) const {
+  return Call(connection_, &v1::Admin::Stub::AddAdmin, request);
+}
+
 absl::StatusOr<v1::AdminGetKeyringReply> AdminClient::GetKeyring(
     absl::string_view vault) const {
   v1::AdminGetKeyringRequest request;
@@ -114,6 +119,13 @@ absl::StatusOr<std::vector<v1::ReaderRecord>> AdminClient::ListReaders() const {
                       Call(connection_, &v1::Admin::Stub::ListReaders,
                            v1::ListReadersRequest()));
   return ToVector(*reply.mutable_readers());
+}
+
+absl::StatusOr<std::vector<v1::AdminRecord>> AdminClient::ListAdmins() const {
+  NS_ASSIGN_OR_RETURN(
+      auto reply,
+      Call(connection_, &v1::Admin::Stub::ListAdmins, v1::ListAdminsRequest()));
+  return ToVector(*reply.mutable_admins());
 }
 
 absl::StatusOr<std::vector<v1::TokenRecord>> AdminClient::ListTokens() const {

@@ -13,7 +13,7 @@
 
 namespace nightsafe {
 
-// Thread-safe; borrows the connection (to the admin socket).
+// Thread-safe; borrows the connection (to the admin socket, or as an admin).
 class AdminClient {
  public:
   explicit AdminClient(const Connection& connection)
@@ -26,6 +26,8 @@ class AdminClient {
       const v1::AddHostRequest& request) const;
   absl::StatusOr<v1::AddTokenReply> AddReader(
       const v1::AddReaderRequest& request) const;
+  absl::StatusOr<v1::AddAdminReply> AddAdmin(
+      const v1::AddAdminRequest& request) const;
   // `sealed_keyring`: what an order to store one names.
   absl::Status SubmitOrder(const v1::format::SignedOrder& order,
                            absl::string_view sealed_keyring = "") const;
@@ -35,6 +37,7 @@ class AdminClient {
   absl::StatusOr<std::vector<v1::HostRecord>> ListHosts(
       absl::string_view vault) const;
   absl::StatusOr<std::vector<v1::ReaderRecord>> ListReaders() const;
+  absl::StatusOr<std::vector<v1::AdminRecord>> ListAdmins() const;
   absl::StatusOr<std::vector<v1::TokenRecord>> ListTokens() const;
   absl::StatusOr<std::vector<v1::AdminSnapshot>> ListSnapshots(
       const v1::AdminListSnapshotsRequest& request) const;

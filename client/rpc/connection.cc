@@ -45,6 +45,10 @@ std::string RenewalAdvice(const CertificateView& certificate) {
   if (certificate.uri_sans.size() == 1) {
     auto identity = PeerIdentity::FromUri(certificate.uri_sans[0]);
     if (identity.ok() && identity->role == PeerRole::kReader) role = "reader";
+    if (identity.ok() && identity->role == PeerRole::kAdmin) {
+      return "make another with `nightsafe-admin admin add` and a new name, "
+             "through the server's socket or ssh";
+    }
   }
   return absl::StrCat("ask the admin for `nightsafe-admin ", role,
                       " add` with a new name, then use `nightsafe enrol "
@@ -86,7 +90,9 @@ bool Broke(const std::string& message) {
          absl::StrContains(message, "Broken pipe");
 }
 
-std::string Unavailable(const std::string& address, const std::string& why) {
+std::string Unavailable(const std::string& address,
+                        const std::string& if_unreachable,
+                        const std::string& why) {
   if (HandshakeFailed(why)) {
     return absl::StrCat(
         "the server at ", address, " could not be verified: ", why,
@@ -94,8 +100,8 @@ std::string Unavailable(const std::string& address, const std::string& why) {
         "right?");
   }
   if (NeverConnected(why)) {
-    return absl::StrCat("cannot reach the server at ", address, ": ", why,
-                        "; is nightsafed running there?");
+    return absl::StrCat("cannot reach the server at ", address, ": ", why, "; ",
+                        if_unreachable);
   }
   if (Broke(why)) {
     return absl::StrCat("the connection to the server at ", address,
@@ -125,9 +131,11 @@ absl::Status CheckCertificateDates(absl::string_view pem, absl::Time now) {
   return absl::OkStatus();
 }
 
-Connection::Connection(std::string address,
+Connection::Connection(const ConnectionOptions& options,
                        std::shared_ptr<grpc::Channel> channel)
-    : address_(std::move(address)), channel_(std::move(channel)) {}
+    : address_(options.address),
+      if_unreachable_(options.if_unreachable),
+      channel_(std::move(channel)) {}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     const ConnectionOptions& options, const Clock& clock) {
@@ -145,7 +153,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     NS_ASSIGN_OR_RETURN(channel, TlsChannel(options));
   }
   return std::unique_ptr<Connection>(
-      new Connection(options.address, std::move(channel)));
+      new Connection(options, std::move(channel)));
 }
 
 absl::Status Connection::ToStatus(const grpc::Status& status) const {
@@ -154,7 +162,7 @@ absl::Status Connection::ToStatus(const grpc::Status& status) const {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   const std::string& why = status.error_message();
   if (code == absl::StatusCode::kUnavailable) {
-    return absl::UnavailableError(Unavailable(address_, why));
+    return absl::UnavailableError(Unavailable(address_, if_unreachable_, why));
   }
   // What gRPC 1.51 says itself when no thread is free, before any service sees
   // the call.

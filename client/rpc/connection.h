@@ -27,6 +27,8 @@ struct ConnectionOptions {
   // Both empty: no certificate is shown (enrolment).
   std::string client_key_pem;
   std::string client_certificate_pem;
+  // What a person who cannot reach it should look at.
+  std::string if_unreachable = "is nightsafed running there?";
 };
 
 // Thread-safe. Connects when the first call is made, and again when needed.
@@ -46,8 +48,10 @@ class Connection {
   absl::Status ToStatus(const grpc::Status& status) const;
 
  private:
-  Connection(std::string address, std::shared_ptr<grpc::Channel> channel);
+  Connection(const ConnectionOptions& options,
+             std::shared_ptr<grpc::Channel> channel);
   std::string address_;
+  std::string if_unreachable_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
-#include "common/pki/pki.h"
 
 namespace nightsafe {
 namespace {
@@ -26,11 +25,10 @@ absl::StatusOr<PeerIdentity> NamedBy(const CertificateView& certificate,
   return PeerIdentity::FromUri(certificate.uri_sans.front());
 }
 
-// `Registration` is a host's or a reader's.
+// `Registration` is a host's, a reader's or an admin's.
 template <typename Registration>
 absl::Status CheckActive(const Registration& registration,
                          const PublicKeyFingerprint& key) {
-  if (!registration.enrolled) return Refuse("not enrolled");
   if (registration.revoked) return Refuse("revoked");
   if (registration.fingerprint != KeyFingerprint::FromValidBytes(key.view())) {
     return Refuse("the key is not the registered one");
@@ -39,6 +37,35 @@ absl::Status CheckActive(const Registration& registration,
 }
 
 }  // namespace
+
+PeerIdentity IdentityOf(const ServerId& server, const TokenGrant& principal) {
+  switch (principal.kind) {
+    case PrincipalKind::kHost:
+      return {server, PeerRole::kHost, principal.vault, principal.name};
+    case PrincipalKind::kReader:
+      return {server, PeerRole::kReader, "", principal.name};
+    case PrincipalKind::kAdmin:
+      break;
+  }
+  return {server, PeerRole::kAdmin, "", principal.name};
+}
+
+absl::StatusOr<TokenGrant> GrantOf(const Principal& principal) {
+  TokenGrant grant{.vault = principal.vault, .name = principal.name};
+  switch (principal.role) {
+    case v1::HOST:
+      grant.kind = PrincipalKind::kHost;
+      return grant;
+    case v1::READER:
+      grant.kind = PrincipalKind::kReader;
+      return grant;
+    case v1::ADMIN:
+      grant.kind = PrincipalKind::kAdmin;
+      return grant;
+    default:
+      return absl::InternalError("this role has no certificates");
+  }
+}
 
 absl::StatusOr<std::string> PeerCertificatePem(
     const grpc::AuthContext& connection) {
@@ -62,25 +89,44 @@ absl::StatusOr<Principal> CertificateIdentity::IdentifyPem(
   if (identity.server != registry_.server_id()) {
     return Refuse("certificate of another server");
   }
+  NS_ASSIGN_OR_RETURN(Principal principal,
+                      Find(identity, certificate.fingerprint));
+  if (roles_.count(principal.role) == 1) return principal;
+  return Refuse("this listener is not for that role");
+}
+
+absl::StatusOr<Principal> CertificateIdentity::Find(
+    const PeerIdentity& identity, const PublicKeyFingerprint& key) const {
   Principal principal;
   principal.vault = identity.vault;
   principal.name = identity.name;
-  if (identity.role == PeerRole::kHost) {
-    NS_ASSIGN_OR_RETURN(HostRegistration host,
-                        registry_.FindHost(identity.vault, identity.name));
-    NS_RETURN_IF_ERROR(CheckActive(host, certificate.fingerprint));
-    principal.role = v1::HOST;
-    return principal;
+  switch (identity.role) {
+    case PeerRole::kHost: {
+      NS_ASSIGN_OR_RETURN(HostRegistration host,
+                          registry_.FindHost(identity.vault, identity.name));
+      if (!host.enrolled) return Refuse("not enrolled");
+      NS_RETURN_IF_ERROR(CheckActive(host, key));
+      principal.role = v1::HOST;
+      return principal;
+    }
+    case PeerRole::kReader: {
+      NS_ASSIGN_OR_RETURN(ReaderRegistration reader,
+                          registry_.FindReader(identity.name));
+      if (!reader.enrolled) return Refuse("not enrolled");
+      NS_RETURN_IF_ERROR(CheckActive(reader, key));
+      principal.role = v1::READER;
+      principal.vaults = reader.vaults;
+      return principal;
+    }
+    case PeerRole::kAdmin: {
+      NS_ASSIGN_OR_RETURN(AdminRegistration admin,
+                          registry_.FindAdmin(identity.name));
+      NS_RETURN_IF_ERROR(CheckActive(admin, key));
+      principal.role = v1::ADMIN;
+      return principal;
+    }
   }
-  if (identity.role == PeerRole::kReader) {
-    NS_ASSIGN_OR_RETURN(ReaderRegistration reader,
-                        registry_.FindReader(identity.name));
-    NS_RETURN_IF_ERROR(CheckActive(reader, certificate.fingerprint));
-    principal.role = v1::READER;
-    principal.vaults = reader.vaults;
-    return principal;
-  }
-  return Refuse("admins have no certificates on this listener");
+  return Refuse("no such role");
 }
 
 }  // namespace nightsafe

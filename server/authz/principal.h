@@ -16,7 +16,7 @@ namespace nightsafe {
 struct Principal {
   v1::Role role = v1::ROLE_UNSPECIFIED;
   std::string vault;  // hosts
-  std::string name;   // hosts and readers
+  std::string name;   // hosts, readers, admins with a certificate
   // Readers. `all_vaults` is for the rescue socket alone.
   std::vector<std::string> vaults;
   bool all_vaults = false;

@@ -13,12 +13,23 @@ namespace {
 constexpr size_t kMaxCertificateBytes = 64 << 10;
 
 std::string Describe(const TokenGrant& grant) {
-  if (grant.reader) return absl::StrCat("reader ", grant.name);
+  switch (grant.kind) {
+    case PrincipalKind::kReader:
+      return absl::StrCat("reader ", grant.name);
+    case PrincipalKind::kAdmin:
+      return absl::StrCat("admin ", grant.name);
+    case PrincipalKind::kHost:
+      break;
+  }
   return absl::StrCat("host ", grant.name, " of vault ", grant.vault);
 }
 
-bool SamePrincipal(const TokenGrant& a, const TokenGrant& b) {
-  return a.reader == b.reader && a.vault == b.vault && a.name == b.name;
+// Of a record: what is no reader's or admin's is a host's, which then has to be
+// there.
+PrincipalKind KindOf(v1::format::PrincipalRole role) {
+  if (role == v1::format::READER_ROLE) return PrincipalKind::kReader;
+  if (role == v1::format::ADMIN_ROLE) return PrincipalKind::kAdmin;
+  return PrincipalKind::kHost;
 }
 
 }  // namespace
@@ -28,18 +39,22 @@ absl::Status Principals::ApplyTokenIssued(
   TokenHash hash;
   NS_RETURN_IF_ERROR(TakeField("token hash", issued.token_hash(), hash));
   TokenState token{
-      .grant = {.reader = issued.role() == v1::format::READER_ROLE,
+      .grant = {.kind = KindOf(issued.role()),
                 .vault = issued.vault(),
                 .name = issued.name()},
       .expires = absl::FromUnixNanos(issued.expires_unix_ns()),
   };
+  if (token.grant.kind == PrincipalKind::kAdmin) {
+    return absl::InvalidArgumentError("admins get no tokens");
+  }
+  const bool of_reader = token.grant.kind == PrincipalKind::kReader;
   const HostRegistration* host = FindHost(issued.vault(), issued.name());
   const ReaderRegistration* reader = FindReader(issued.name());
-  if (token.grant.reader ? reader == nullptr : host == nullptr) {
+  if (of_reader ? reader == nullptr : host == nullptr) {
     return absl::NotFoundError(
         absl::StrCat("there is no ", Describe(token.grant)));
   }
-  const bool enrolled = token.grant.reader ? reader->enrolled : host->enrolled;
+  const bool enrolled = of_reader ? reader->enrolled : host->enrolled;
   if (enrolled || IsRevoked(token.grant)) {
     return absl::AlreadyExistsError(absl::StrCat(
         Describe(token.grant), " is ", enrolled ? "enrolled" : "revoked"));
@@ -48,7 +63,7 @@ absl::Status Principals::ApplyTokenIssued(
     return absl::AlreadyExistsError("this token was issued before");
   }
   std::erase_if(tokens_, [&token](const auto& other) {
-    return SamePrincipal(other.second.grant, token.grant);
+    return other.second.grant == token.grant;
   });
   tokens_[hash] = std::move(token);
   return absl::OkStatus();
@@ -66,6 +81,11 @@ absl::Status Principals::ApplyTokenUsed(const ServerRecord::TokenUsed& used) {
     return absl::InvalidArgumentError(
         "a token was used that is unknown, used or void");
   }
+  const AdminRegistration* admin = FindAdminWithKey(key);
+  if (admin != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "this key is that of admin ", admin->name, ": make a new one"));
+  }
   TokenState& token = found->second;
   const IssuedCertificate certificate = {
       .der = used.certificate_der(),
@@ -81,10 +101,9 @@ absl::Status Principals::ApplyRenewed(const ServerRecord::Renewed& renewed) {
   KeyFingerprint key;
   NS_RETURN_IF_ERROR(
       TakeField("key fingerprint", renewed.public_key_fingerprint(), key));
-  const TokenGrant principal{
-      .reader = renewed.role() == v1::format::READER_ROLE,
-      .vault = renewed.vault(),
-      .name = renewed.name()};
+  const TokenGrant principal{.kind = KindOf(renewed.role()),
+                             .vault = renewed.vault(),
+                             .name = renewed.name()};
   if (FindCertificate(principal, key) == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("a certificate was renewed for ", Describe(principal),
@@ -109,10 +128,19 @@ absl::Status Principals::Enrol(const TokenGrant& principal,
     registration.fingerprint = key;
     registration.certificate_expires = certificate.not_after;
   };
-  if (principal.reader) {
-    enrol(readers_.at(principal.name));
-  } else {
-    enrol(hosts_.at({principal.vault, principal.name}));
+  switch (principal.kind) {
+    case PrincipalKind::kHost:
+      enrol(hosts_.at({principal.vault, principal.name}));
+      break;
+    case PrincipalKind::kReader:
+      enrol(readers_.at(principal.name));
+      break;
+    case PrincipalKind::kAdmin: {
+      AdminRegistration& admin = admins_[principal.name];
+      admin.name = principal.name;
+      admin.fingerprint = key;
+      admin.certificate_expires = certificate.not_after;
+    }
   }
   certificates_[principal] = certificate;
   return absl::OkStatus();
@@ -122,13 +150,23 @@ const IssuedCertificate* Principals::FindCertificate(
     const TokenGrant& principal, const KeyFingerprint& key) const {
   const auto found = certificates_.find(principal);
   if (found == certificates_.end() || IsRevoked(principal)) return nullptr;
-  const auto has_key = [&](const auto* registration) {
+  return HasKey(principal, key) ? &found->second : nullptr;
+}
+
+bool Principals::HasKey(const TokenGrant& principal,
+                        const KeyFingerprint& key) const {
+  const auto enrolled_with = [&](const auto* registration) {
     return registration->enrolled && registration->fingerprint == key;
   };
-  const bool fits = principal.reader
-                        ? has_key(FindReader(principal.name))
-                        : has_key(FindHost(principal.vault, principal.name));
-  return fits ? &found->second : nullptr;
+  switch (principal.kind) {
+    case PrincipalKind::kHost:
+      return enrolled_with(FindHost(principal.vault, principal.name));
+    case PrincipalKind::kReader:
+      return enrolled_with(FindReader(principal.name));
+    case PrincipalKind::kAdmin:
+      return FindAdmin(principal.name)->fingerprint == key;
+  }
+  return false;
 }
 
 const TokenState* Principals::FindToken(const TokenHash& token) const {
@@ -138,12 +176,18 @@ const TokenState* Principals::FindToken(const TokenHash& token) const {
 }
 
 bool Principals::IsRevoked(const TokenGrant& grant) const {
-  if (grant.reader) {
-    const ReaderRegistration* reader = FindReader(grant.name);
-    return reader == nullptr || reader->revoked;
+  const auto revoked = [](const auto* registration) {
+    return registration == nullptr || registration->revoked;
+  };
+  switch (grant.kind) {
+    case PrincipalKind::kHost:
+      return revoked(FindHost(grant.vault, grant.name));
+    case PrincipalKind::kReader:
+      return revoked(FindReader(grant.name));
+    case PrincipalKind::kAdmin:
+      return revoked(FindAdmin(grant.name));
   }
-  const HostRegistration* host = FindHost(grant.vault, grant.name);
-  return host == nullptr || host->revoked;
+  return true;
 }
 
 }  // namespace nightsafe

@@ -65,7 +65,7 @@ absl::Status Principals::Unenrol(const Order& order, const std::string& name,
   host->certificate_expires = {};
   std::erase_if(tokens_, [&](const auto& token) {
     const TokenGrant& grant = token.second.grant;
-    return !grant.reader && grant.vault == host->vault &&
+    return grant.kind == PrincipalKind::kHost && grant.vault == host->vault &&
            grant.name == host->name;
   });
   return absl::OkStatus();

@@ -39,6 +39,8 @@ absl::Status Principals::Apply(const ServerRecord& record) {
       return ApplyRevoked(record.revoked().order());
     case ServerRecord::kAdminKeyAdded:
       return ApplyAdminKey(record.admin_key_added().order());
+    case ServerRecord::kAdminAdded:
+      return ApplyAdminAdded(record.admin_added());
     case ServerRecord::kRenewed:
       return ApplyRenewed(record.renewed());
     case ServerRecord::kOrdered:
@@ -167,6 +169,12 @@ absl::Status Principals::ApplyReader(
       return absl::NotFoundError(absl::StrCat("there is no vault ", vault));
     }
   }
+  const AdminRegistration* admin = FindAdmin(added.name());
+  if (admin != nullptr && admin->revoked) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("admin ", added.name(), " is revoked: choose a name that ",
+                     "was never taken from anybody"));
+  }
   const ReaderRegistration* existing = FindReader(added.name());
   if (existing != nullptr && (existing->enrolled || existing->revoked)) {
     return absl::AlreadyExistsError(
@@ -205,17 +213,24 @@ absl::Status Principals::ApplyRevoked(const SignedOrder& signed_order) {
                         HostOf(order, order.revoke_host().host()));
     host->revoked = true;
   } else if (order.has_revoke_reader() && order.vault().empty()) {
-    const auto reader = readers_.find(order.revoke_reader().reader());
-    if (reader == readers_.end()) {
-      return absl::NotFoundError(
-          absl::StrCat("there is no reader ", order.revoke_reader().reader()));
-    }
-    reader->second.revoked = true;
+    NS_RETURN_IF_ERROR(RevokeReader(order));
+  } else if (order.has_revoke_admin() && order.vault().empty()) {
+    NS_RETURN_IF_ERROR(RevokeAdmin(order));
   } else {
     return absl::InvalidArgumentError("the order revokes nothing");
   }
   nonces_.insert(order.nonce());
   ++revocations_;
+  return absl::OkStatus();
+}
+
+absl::Status Principals::RevokeReader(const Order& order) {
+  const auto reader = readers_.find(order.revoke_reader().reader());
+  if (reader == readers_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no reader ", order.revoke_reader().reader()));
+  }
+  reader->second.revoked = true;
   return absl::OkStatus();
 }
 

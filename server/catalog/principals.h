@@ -1,5 +1,5 @@
-// What the server journal says, in memory: vaults, hosts, readers, tokens,
-// admin keys. No I/O and no clock.
+// What the server journal says, in memory: vaults, hosts, readers, admins,
+// tokens, admin keys. No I/O and no clock.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,7 @@ class Principals {
   const HostRegistration* FindHost(absl::string_view vault,
                                    absl::string_view host) const;
   const ReaderRegistration* FindReader(absl::string_view reader) const;
+  const AdminRegistration* FindAdmin(absl::string_view admin) const;
   // Null also for a token that was replaced, or whose principal is revoked.
   const TokenState* FindToken(const TokenHash& token) const;
   // The last one of a principal that is enrolled with this key. Null if there
@@ -53,6 +54,7 @@ class Principals {
                                            const KeyFingerprint& key) const;
   std::vector<HostRegistration> Hosts() const;
   std::vector<ReaderRegistration> Readers() const;
+  std::vector<AdminRegistration> Admins() const;
   std::vector<TokenInfo> Tokens() const;
   const std::vector<v1::format::SignedOrder>& admin_key_orders() const {
     return admin_key_orders_;
@@ -83,6 +85,13 @@ class Principals {
   // Takes a certificate for this key as the principal's own.
   absl::Status Enrol(const TokenGrant& principal, const KeyFingerprint& key,
                      const IssuedCertificate& certificate);
+  absl::Status ApplyAdminAdded(const ServerRecord::AdminAdded& added);
+  // ALREADY_EXISTS: it may not become the admin's, now or ever.
+  absl::Status CheckNewAdmin(const std::string& name,
+                             const KeyFingerprint& key) const;
+  const AdminRegistration* FindAdminWithKey(const KeyFingerprint& key) const;
+  absl::Status RevokeAdmin(const v1::format::Order& order);
+  absl::Status RevokeReader(const v1::format::Order& order);
   absl::Status ApplyRevoked(const v1::format::SignedOrder& signed_order);
   absl::Status ApplyOrdered(const v1::format::SignedOrder& signed_order);
   absl::Status Unenrol(const v1::format::Order& order, const std::string& name,
@@ -94,7 +103,10 @@ class Principals {
   absl::Status ApplyAdminKey(const v1::format::SignedOrder& signed_order);
   absl::Status CheckDomain(const ServerRecord::PrincipalAdded& added) const;
   absl::Status CheckNewHost(const ServerRecord::PrincipalAdded& added) const;
+  // Also of whom there is none.
   bool IsRevoked(const TokenGrant& grant) const;
+  // Of one that is registered: it is enrolled, with that key.
+  bool HasKey(const TokenGrant& principal, const KeyFingerprint& key) const;
 
   ServerId server_;
   VerifyKey first_admin_key_;
@@ -102,6 +114,7 @@ class Principals {
   std::vector<VaultRegistration> vaults_;
   std::map<HostKey, HostRegistration> hosts_;
   std::map<std::string, ReaderRegistration> readers_;
+  std::map<std::string, AdminRegistration> admins_;
   std::map<TokenHash, TokenState> tokens_;
   std::map<TokenGrant, IssuedCertificate> certificates_;  // the last of each
   std::vector<v1::format::SignedOrder> admin_key_orders_;

@@ -3,16 +3,11 @@
 #include <span>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "common/base/kill_point.h"
 #include "common/base/status.h"
-#include "common/crypto/blake3.h"
 #include "common/order/order.h"
-#include "nightsafe/v1/format/journal.pb.h"
-#include "server/catalog/principals.h"
-#include "server/journal/journal_writer.h"
+#include "server/catalog/registry_state.h"
 
 namespace nightsafe {
 namespace {
@@ -23,21 +18,6 @@ constexpr size_t kServerIdRandomBytes = 8;
 
 std::string JournalPath(absl::string_view dir) {
   return absl::StrCat(dir, "/journal");
-}
-
-ServerRecord RecordNow(const Clock& clock) {
-  ServerRecord record;
-  record.set_time_unix_ns(absl::ToUnixNanos(clock.Now()));
-  return record;
-}
-
-template <typename IdType>
-std::string Raw(const IdType& id) {
-  return std::string(id.text());
-}
-
-TokenHash HashOfToken(ByteView token) {
-  return TokenHash::FromValidBytes(HashOf(token));
 }
 
 // Replays one record of the journal.
@@ -72,44 +52,25 @@ absl::Status CheckOwner(const Principals& principals,
       ", its first record says ", principals.server().Hex()));
 }
 
-absl::Status DeniedToken() {
-  return absl::PermissionDeniedError(
-      "the token is unknown, expired, or was used with another key; ask an "
-      "admin for a new enrolment file");
-}
-
 }  // namespace
 
-struct Registry::State {
-  explicit State(const Clock& borrowed_clock) : clock(borrowed_clock) {}
-
-  // Records what is `records` if every one of them can be obeyed, durably.
-  // Writes under the lock: a change must not be seen before it is durable.
-  absl::Status Change(std::span<const ServerRecord> records)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    if (writer == nullptr) {
-      return absl::FailedPreconditionError(
-          "the registry is open for reading only");
-    }
-    Principals next = principals;
-    std::vector<std::string> serialized;
-    for (const ServerRecord& record : records) {
-      NS_RETURN_IF_ERROR(next.Apply(record));
-      serialized.push_back(record.SerializeAsString());
-    }
-    NS_KILL_POINT("registry.before-append");
-    NS_RETURN_IF_ERROR(writer->Append(serialized));
-    NS_KILL_POINT("registry.appended");
-    principals = std::move(next);
-    return absl::OkStatus();
+absl::Status Registry::State::Change(std::span<const ServerRecord> records) {
+  if (writer == nullptr) {
+    return absl::FailedPreconditionError(
+        "the registry is open for reading only");
   }
-
-  const Clock& clock;
-  mutable absl::Mutex mutex;
-  Principals principals ABSL_GUARDED_BY(mutex);
-  std::unique_ptr<JournalWriter> writer ABSL_GUARDED_BY(mutex);
-  bool found_torn_tail ABSL_GUARDED_BY(mutex) = false;
-};
+  Principals next = principals;
+  std::vector<std::string> serialized;
+  for (const ServerRecord& record : records) {
+    NS_RETURN_IF_ERROR(next.Apply(record));
+    serialized.push_back(record.SerializeAsString());
+  }
+  NS_KILL_POINT("registry.before-append");
+  NS_RETURN_IF_ERROR(writer->Append(serialized));
+  NS_KILL_POINT("registry.appended");
+  principals = std::move(next);
+  return absl::OkStatus();
+}
 
 Registry::Registry(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Registry::~Registry() = default;
@@ -268,69 +229,21 @@ absl::Status Registry::AddReader(absl::string_view reader,
   return state_->Change(records);
 }
 
-absl::StatusOr<IssuedCertificate> Registry::UseToken(
-    ByteView token, const KeyFingerprint& key,
-    const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&
-        issue) {
-  const TokenHash hash = HashOfToken(token);
-  absl::MutexLock lock(&state_->mutex);
-  const TokenState* found = state_->principals.FindToken(hash);
-  if (found == nullptr) return DeniedToken();
-  if (found->used) {
-    if (found->key != key) return DeniedToken();
-    return found->certificate;
-  }
-  ServerRecord record = RecordNow(state_->clock);
-  if (found->expires <= absl::FromUnixNanos(record.time_unix_ns())) {
-    return DeniedToken();
-  }
-  NS_ASSIGN_OR_RETURN(IssuedCertificate certificate, issue(found->grant));
-  NS_KILL_POINT("enrol.issued");
-  auto& used = *record.mutable_token_used();
-  used.set_token_hash(Raw(hash));
-  used.set_public_key_fingerprint(Raw(key));
-  used.set_certificate_der(certificate.der);
-  used.set_not_after_unix_ns(absl::ToUnixNanos(certificate.not_after));
-  NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
-  NS_KILL_POINT("enrol.bound");
-  return certificate;
-}
-
-absl::StatusOr<IssuedCertificate> Registry::Renew(
-    const TokenGrant& principal, const KeyFingerprint& key,
-    const std::function<absl::StatusOr<IssuedCertificate>()>& issue) {
-  absl::MutexLock lock(&state_->mutex);
-  const IssuedCertificate* last =
-      state_->principals.FindCertificate(principal, key);
-  if (last == nullptr) {
-    return absl::PermissionDeniedError(
-        "this certificate is not the registered one, or was revoked: ask the "
-        "admin");
-  }
-  NS_ASSIGN_OR_RETURN(IssuedCertificate certificate, issue());
-  if (certificate.not_after < last->not_after + kRenewalStep) return *last;
-  ServerRecord record = RecordNow(state_->clock);
-  auto& renewed = *record.mutable_renewed();
-  renewed.set_role(principal.reader ? v1::format::READER_ROLE
-                                    : v1::format::HOST_ROLE);
-  renewed.set_vault(principal.vault);
-  renewed.set_name(principal.name);
-  renewed.set_public_key_fingerprint(Raw(key));
-  renewed.set_certificate_der(certificate.der);
-  renewed.set_not_after_unix_ns(absl::ToUnixNanos(certificate.not_after));
-  NS_RETURN_IF_ERROR(state_->Change(std::span(&record, 1)));
-  return certificate;
-}
-
 absl::Status Registry::Submit(const v1::format::SignedOrder& signed_order) {
   absl::MutexLock lock(&state_->mutex);
   NS_ASSIGN_OR_RETURN(const v1::format::Order order,
                       state_->principals.Verify(signed_order));
   if (state_->principals.HasSeen(order.nonce())) return absl::OkStatus();
   ServerRecord record = RecordNow(state_->clock);
+  if (order.has_add_admin()) {
+    return absl::InvalidArgumentError(
+        "an order that adds an admin comes with a certificate request: use "
+        "`nightsafe-admin admin add`");
+  }
   if (order.has_add_admin_key()) {
     *record.mutable_admin_key_added()->mutable_order() = signed_order;
-  } else if (order.has_revoke_host() || order.has_revoke_reader()) {
+  } else if (order.has_revoke_host() || order.has_revoke_reader() ||
+             order.has_revoke_admin()) {
     *record.mutable_revoked()->mutable_order() = signed_order;
   } else {
     *record.mutable_ordered()->mutable_order() = signed_order;
@@ -357,6 +270,14 @@ absl::StatusOr<ReaderRegistration> Registry::FindReader(
   return absl::NotFoundError(absl::StrCat("there is no reader ", reader));
 }
 
+absl::StatusOr<AdminRegistration> Registry::FindAdmin(
+    absl::string_view admin) const {
+  absl::MutexLock lock(&state_->mutex);
+  const AdminRegistration* found = state_->principals.FindAdmin(admin);
+  if (found != nullptr) return *found;
+  return absl::NotFoundError(absl::StrCat("there is no admin ", admin));
+}
+
 std::vector<HostRegistration> Registry::Hosts() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->principals.Hosts();
@@ -365,6 +286,11 @@ std::vector<HostRegistration> Registry::Hosts() const {
 std::vector<ReaderRegistration> Registry::Readers() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->principals.Readers();
+}
+
+std::vector<AdminRegistration> Registry::Admins() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->principals.Admins();
 }
 
 std::vector<TokenInfo> Registry::Tokens() const {

@@ -1,5 +1,5 @@
 // Who may do what: the server journal, replayed into memory. Vaults, hosts,
-// readers, tokens, revocations, admin keys.
+// readers, admins, tokens, revocations, admin keys.
 //
 // Every change is a record that is durable before the call returns.
 // Thread-safe.
@@ -60,13 +60,25 @@ struct ReaderRegistration {
   absl::Time certificate_expires;
 };
 
+// Who may come to the admin listener. Orders are signed with an admin key,
+// which is another thing.
+struct AdminRegistration {
+  std::string name;
+  bool revoked = false;
+  KeyFingerprint fingerprint;
+  absl::Time certificate_expires;
+};
+
 // So that asking again and again does not fill the journal.
 inline constexpr absl::Duration kRenewalStep = absl::Hours(24 * 7);
 
-// Who has a certificate, or may get one for a token.
+enum class PrincipalKind { kHost, kReader, kAdmin };
+
+// Who has a certificate, or may get one: a host or reader for a token, an admin
+// by an order.
 struct TokenGrant {
-  bool reader = false;  // else host
-  std::string vault;    // hosts
+  PrincipalKind kind = PrincipalKind::kHost;
+  std::string vault;  // hosts
   std::string name;
   friend auto operator<=>(const TokenGrant&, const TokenGrant&) = default;
 };
@@ -122,11 +134,23 @@ class Registry {
                          const std::vector<std::string>& vaults,
                          const TokenHash& token, absl::Time token_expires);
 
+  // Takes the key that the order (AddAdmin) names as an admin's, and records
+  // the certificate that `issue` makes, durably, before returning it; for the
+  // same name and key again it returns the one in force. INVALID_ARGUMENT:
+  // `key` is another one. PERMISSION_DENIED: no admin key signed the order.
+  // ALREADY_EXISTS: the name or the key was certified before, or the name is a
+  // revoked reader's. `issue` is called under the registry's lock.
+  absl::StatusOr<IssuedCertificate> AddAdmin(
+      const v1::format::SignedOrder& order, const KeyFingerprint& key,
+      const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&
+          issue);
+
   // Binds a token to a key and records the certificate that `issue` makes,
   // durably, before returning it; for the same key again it returns the same
   // certificate. PERMISSION_DENIED with one message for a token that is
-  // unknown, expired, bound to another key, or of a revoked principal. `issue`
-  // is called under the registry's lock.
+  // unknown, expired, bound to another key, or of a revoked principal.
+  // ALREADY_EXISTS: the key is an admin's. `issue` is called under the
+  // registry's lock.
   absl::StatusOr<IssuedCertificate> UseToken(
       ByteView token, const KeyFingerprint& key,
       const std::function<absl::StatusOr<IssuedCertificate>(const TokenGrant&)>&
@@ -143,15 +167,17 @@ class Registry {
 
   // Verifies the order against the admin keys, records it, obeys it. A nonce
   // seen before: OK, nothing done. INVALID_ARGUMENT: an order about a vault's
-  // snapshots or keys, which its own journal takes.
+  // snapshots or keys, which its own journal takes, or AddAdmin.
   absl::Status Submit(const v1::format::SignedOrder& order);
 
   absl::StatusOr<HostRegistration> FindHost(absl::string_view vault,
                                             absl::string_view host) const;
   absl::StatusOr<ReaderRegistration> FindReader(absl::string_view reader) const;
+  absl::StatusOr<AdminRegistration> FindAdmin(absl::string_view admin) const;
   // Without removed ones.
   std::vector<HostRegistration> Hosts() const;
   std::vector<ReaderRegistration> Readers() const;
+  std::vector<AdminRegistration> Admins() const;
   // Tokens that count, used or not, by principal.
   std::vector<TokenInfo> Tokens() const;
   // Orders that added admin keys, in their order: every vault's journal gets

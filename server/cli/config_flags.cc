@@ -30,6 +30,11 @@ void ConfigFlags::AddTo(CLI::App& command) {
       .add_option("--admin-socket", admin_socket,
                   "socket for nightsafe-admin [DATA/admin/admin.sock]")
       ->type_name("PATH");
+  command
+      .add_option("--admin-listen", admin_listen,
+                  "where admins with a certificate connect; empty for nowhere "
+                  "[nowhere]")
+      ->type_name("HOST:PORT");
 }
 
 void ConfigFlags::Apply(ServerConfig& config) const {
@@ -41,6 +46,7 @@ void ConfigFlags::Apply(ServerConfig& config) const {
   apply(enrol_listen, config.enrol_listen);
   apply(metrics_listen, config.metrics_listen);
   apply(admin_socket, config.admin_socket);
+  apply(admin_listen, config.admin_listen);
   apply(address, config.address);
   apply(enrol_address, config.enrol_address);
 }

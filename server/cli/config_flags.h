@@ -14,6 +14,7 @@ struct ConfigFlags {
   std::optional<std::string> enrol_listen;
   std::optional<std::string> metrics_listen;
   std::optional<std::string> admin_socket;
+  std::optional<std::string> admin_listen;
   std::optional<std::string> address;
   std::optional<std::string> enrol_address;
 

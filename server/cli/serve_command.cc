@@ -20,6 +20,8 @@ void PrintAddresses(const Server::Addresses& addresses) {
   std::cout << "hosts and readers: " << addresses.deposit << "\n"
             << "enrolment: " << addresses.enrol << "\n"
             << "admin: unix:" << addresses.admin_socket << "\n"
+            << "admin, with a certificate: "
+            << (addresses.admin.empty() ? "off" : addresses.admin) << "\n"
             << "metrics: "
             << (addresses.metrics.empty()
                     ? "off"

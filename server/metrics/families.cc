@@ -351,6 +351,10 @@ void ServerFamilies::CollectCertificates(std::vector<MetricFamily>& out) const {
     if (!reader.enrolled || reader.revoked) continue;
     add("reader", "", reader.name, reader.certificate_expires);
   }
+  for (const AdminRegistration& admin : data_.registry().Admins()) {
+    if (admin.revoked) continue;
+    add("admin", "", admin.name, admin.certificate_expires);
+  }
   family.To(out);
 }
 

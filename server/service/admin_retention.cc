@@ -13,10 +13,6 @@ namespace {
 
 constexpr int kRecordsPerReply = 500;
 
-absl::Status CallerGone() {
-  return absl::CancelledError("the caller went away");
-}
-
 bool IsWanted(const v1::AdminSnapshot& snapshot,
               const v1::AdminListSnapshotsRequest& request) {
   if (request.lives().empty()) return snapshot.life() == "live";
@@ -27,20 +23,27 @@ bool IsWanted(const v1::AdminSnapshot& snapshot,
 }  // namespace
 
 grpc::Status AdminService::ListSnapshots(
-    grpc::ServerContext*, const v1::AdminListSnapshotsRequest* request,
+    grpc::ServerContext* context, const v1::AdminListSnapshotsRequest* request,
     grpc::ServerWriter<v1::AdminListSnapshotsReply>* writer) {
-  const auto vault = data_.FindVault(request->vault());
-  if (!vault.ok()) return ToGrpc(vault.status());
+  auto stream = AdminStream<v1::AdminListSnapshotsReply>::Enter(
+      streams_, *context, *writer);
+  if (!stream.ok()) return ToGrpc(stream.status(), *context);
+  return ToGrpc(ListSnapshots(*request, *stream));
+}
+
+absl::Status AdminService::ListSnapshots(
+    const v1::AdminListSnapshotsRequest& request,
+    AdminStream<v1::AdminListSnapshotsReply>& stream) {
+  NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(request.vault()));
   const absl::Time now = sources_.clock.Now();
   v1::AdminListSnapshotsReply reply;
-  for (const SnapshotInfo& snapshot :
-       (*vault)->Snapshots({.host = request->host(),
-       .set = request->set(),
-       .life = SnapshotLife::kPurged})) {
+  for (const SnapshotInfo& snapshot : vault->Snapshots({.host = request.host(),
+                                      .set = request.set(),
+                                      .life = SnapshotLife::kPurged})) {
     v1::AdminSnapshot record = ToAdminSnapshot(snapshot);
-    if (!IsWanted(record, *request)) continue;
+    if (!IsWanted(record, request)) continue;
     if (snapshot.life == SnapshotLife::kExpired) {
-      const absl::Duration trash = (*vault)->Read([&](const VaultState& state) {
+      const absl::Duration trash = vault->Read([&](const VaultState& state) {
         return state.retention()
             .policies()
             .At(snapshot.host, snapshot.set, now)
@@ -50,26 +53,33 @@ grpc::Status AdminService::ListSnapshots(
     }
     *reply.add_snapshots() = std::move(record);
     if (reply.snapshots_size() < kRecordsPerReply) continue;
-    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+    NS_RETURN_IF_ERROR(stream.Write(reply));
     reply.Clear();
   }
-  if (reply.snapshots_size() > 0) writer->Write(reply);
-  return grpc::Status::OK;
+  return reply.snapshots_size() > 0 ? stream.Write(reply) : absl::OkStatus();
 }
 
 grpc::Status AdminService::ListHistories(
-    grpc::ServerContext*, const v1::ListHistoriesRequest* request,
+    grpc::ServerContext* context, const v1::ListHistoriesRequest* request,
     grpc::ServerWriter<v1::ListHistoriesReply>* writer) {
-  const auto vault = data_.FindVault(request->vault());
-  if (!vault.ok()) return ToGrpc(vault.status());
+  auto stream =
+      AdminStream<v1::ListHistoriesReply>::Enter(streams_, *context, *writer);
+  if (!stream.ok()) return ToGrpc(stream.status(), *context);
+  return ToGrpc(ListHistories(*request, *stream));
+}
+
+absl::Status AdminService::ListHistories(
+    const v1::ListHistoriesRequest& request,
+    AdminStream<v1::ListHistoriesReply>& stream) {
+  NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(request.vault()));
   const absl::Time now = sources_.clock.Now();
-  const auto replies = (*vault)->Read([&](const VaultState& state) {
-    return ToHistories(state, request->host(), now);
+  const auto replies = vault->Read([&](const VaultState& state) {
+    return ToHistories(state, request.host(), now);
   });
   for (const v1::ListHistoriesReply& reply : replies) {
-    if (!writer->Write(reply)) return ToGrpc(CallerGone());
+    NS_RETURN_IF_ERROR(stream.Write(reply));
   }
-  return grpc::Status::OK;
+  return absl::OkStatus();
 }
 
 grpc::Status AdminService::GetPolicies(grpc::ServerContext*,
@@ -95,11 +105,13 @@ grpc::Status AdminService::PruneByPolicy(
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Audit(grpc::ServerContext*,
+grpc::Status AdminService::Audit(grpc::ServerContext* context,
                                  const v1::AuditRequest* request,
                                  grpc::ServerWriter<v1::AuditReply>* writer) {
+  auto stream = AdminStream<v1::AuditReply>::Enter(streams_, *context, *writer);
+  if (!stream.ok()) return ToGrpc(stream.status(), *context);
   return ToGrpc(AuditJournal(data_, *request, [&](const v1::AuditReply& reply) {
-    return writer->Write(reply) ? absl::OkStatus() : CallerGone();
+    return stream->Write(reply);
   }));
 }
 

@@ -4,21 +4,14 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/crypto/keyring.h"
-#include "server/service/collect_call.h"
+#include "common/pki/pki.h"
+#include "server/authz/certificate_identity.h"
 #include "server/service/convert.h"
-#include "server/service/findings.h"
 #include "server/service/grpc_status.h"
 #include "server/service/histories.h"
 
 namespace nightsafe {
 namespace {
-
-// Each may name twenty snapshots.
-constexpr int kFindingsPerReply = 100;
-
-absl::Status CallerGone() {
-  return absl::CancelledError("the caller went away");
-}
 
 absl::StatusOr<VaultRegistration> ToRegistration(
     const v1::AddVaultRequest& request) {
@@ -53,6 +46,7 @@ grpc::Status AdminService::GetServer(grpc::ServerContext*,
   reply->set_ca_certificate_der(description_.ca_certificate_der);
   reply->set_server_address(description_.server_address);
   reply->set_enrol_address(description_.enrol_address);
+  reply->set_admin_address(description_.admin_address());
   reply->set_version(description_.version);
   return grpc::Status::OK;
 }
@@ -131,6 +125,41 @@ absl::Status AdminService::AddReader(const v1::AddReaderRequest& request) {
   return data_.registry().AddReader(
       request.name(), {request.vaults().begin(), request.vaults().end()}, token,
       absl::FromUnixNanos(request.expires_unix_ns()));
+}
+
+grpc::Status AdminService::AddAdmin(grpc::ServerContext*,
+                                    const v1::AddAdminRequest* request,
+                                    v1::AddAdminReply* reply) {
+  auto issued = AddAdmin(*request);
+  if (!issued.ok()) return ToGrpc(issued.status());
+  reply->set_certificate_der(std::move(issued->der));
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<IssuedCertificate> AdminService::AddAdmin(
+    const v1::AddAdminRequest& request) {
+  const ByteView csr = AsBytes(request.csr_der());
+  NS_ASSIGN_OR_RETURN(PublicKeyFingerprint key, CsrFingerprint(csr));
+  // Asked before: `issue` is called under the registry's lock.
+  const ServerId server = data_.registry().server_id();
+  return data_.registry().AddAdmin(
+      request.order(), KeyFingerprint::FromValidBytes(key.view()),
+      [&](const TokenGrant& admin) {
+        return authority_.Issue(csr, IdentityOf(server, admin));
+      });
+}
+
+grpc::Status AdminService::ListAdmins(grpc::ServerContext*,
+                                      const v1::ListAdminsRequest*,
+                                      v1::ListAdminsReply* reply) {
+  for (const AdminRegistration& admin : data_.registry().Admins()) {
+    v1::AdminRecord& record = *reply->add_admins();
+    record.set_name(admin.name);
+    record.set_revoked(admin.revoked);
+    record.set_certificate_expires_unix_ns(
+        absl::ToUnixNanos(admin.certificate_expires));
+  }
+  return grpc::Status::OK;
 }
 
 grpc::Status AdminService::SubmitOrder(grpc::ServerContext*,
@@ -214,79 +243,6 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*,
                                      v1::GetStatusReply* reply) {
   *reply = MakeStatus(sources_, *request);
   return grpc::Status::OK;
-}
-
-grpc::Status AdminService::Scrub(grpc::ServerContext* context,
-                                 const v1::ScrubRequest* request,
-                                 grpc::ServerWriter<v1::ScrubReply>* writer) {
-  return ToGrpc(Scrub(*context, *request, *writer));
-}
-
-absl::Status AdminService::Scrub(grpc::ServerContext& context,
-                                 const v1::ScrubRequest& request,
-                                 grpc::ServerWriter<v1::ScrubReply>& writer) {
-  NS_ASSIGN_OR_RETURN(std::vector<VaultFindings> vaults,
-                      sources_.scrubber.ScrubNow(
-                          {.vault = request.vault(),
-                           .bytes_per_second = request.bytes_per_second(),
-                           .resume = request.resume()},
-                          [&](const ScrubSight& sight) {
-                            v1::ScrubReply reply;
-                            reply.set_vault(sight.vault);
-                            reply.set_objects(sight.progress.objects);
-                            reply.set_bytes(sight.progress.bytes);
-                            reply.set_total_bytes(sight.progress.total_bytes);
-                            return !context.IsCancelled() && writer.Write(reply)
-                                       ? absl::OkStatus()
-                                       : CallerGone();
-                          }));
-  v1::ScrubReply reply;
-  for (const VaultFindings& one : vaults) {
-    NS_ASSIGN_OR_RETURN(Vault * vault, data_.FindVault(one.vault));
-    NS_ASSIGN_OR_RETURN(Damage damage,
-                        vault->FindDamage(absl::InfiniteFuture(), [&context] {
-                          return context.IsCancelled();
-                        }));
-    if (!damage.complete) return CallerGone();
-    const ScrubResult& result = one.result;
-    const FindingList findings(one.vault, result.problems, damage);
-    for (size_t i = 0; i < findings.size(); ++i) {
-      *reply.add_findings() = findings.Make(i);
-      if (reply.findings_size() < kFindingsPerReply) continue;
-      if (!writer.Write(reply)) return CallerGone();
-      reply.clear_findings();
-    }
-    reply.set_more_findings(reply.more_findings() + result.more_problems);
-    reply.set_objects(reply.objects() + result.figures.objects());
-    reply.set_bytes(reply.bytes() + result.figures.bytes());
-    reply.set_total_bytes(reply.bytes());
-    reply.set_hit_snapshots(reply.hit_snapshots() + damage.snapshots.size());
-  }
-  reply.set_done(true);
-  return writer.Write(reply) ? absl::OkStatus() : CallerGone();
-}
-
-grpc::Status AdminService::Collect(
-    grpc::ServerContext* context, const v1::CollectRequest* request,
-    grpc::ServerWriter<v1::CollectReply>* writer) {
-  return ToGrpc(Collect(*context, *request, *writer));
-}
-
-absl::Status AdminService::Collect(
-    grpc::ServerContext& context, const v1::CollectRequest& request,
-    grpc::ServerWriter<v1::CollectReply>& writer) {
-  NS_ASSIGN_OR_RETURN(std::vector<Vault*> vaults, Selected(request.vault()));
-  for (Vault* vault : vaults) {
-    NS_ASSIGN_OR_RETURN(
-        v1::CollectReply last,
-        CollectVault(*vault, request, [&](const v1::CollectReply& reply) {
-          return !context.IsCancelled() && writer.Write(reply)
-                     ? absl::OkStatus()
-                     : CallerGone();
-        }));
-    if (!writer.Write(last)) return CallerGone();
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Vault*>> AdminService::Selected(

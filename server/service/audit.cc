@@ -77,6 +77,15 @@ AuditRecord DescribeAction(const Order& order) {
       return Of("revoke reader", "",
                 WithReason(order.revoke_reader().reader(),
                            order.revoke_reader().reason()));
+    case Order::kAddAdmin:
+      return Of(
+          "add admin", "",
+          absl::StrCat(order.add_admin().name(), ", key ",
+                       ShortHex(order.add_admin().public_key_fingerprint())));
+    case Order::kRevokeAdmin:
+      return Of("revoke admin", "",
+                WithReason(order.revoke_admin().admin(),
+                           order.revoke_admin().reason()));
     case Order::kAddAdminKey:
       return Of("add admin key", "",
                 absl::StrCat(ShortHex(order.add_admin_key().public_key()), " ",
@@ -240,6 +249,8 @@ AuditRecord DescribeChange(const ServerRecord& record) {
       return DescribeOrder(record.admin_key_added().order());
     case ServerRecord::kOrdered:
       return DescribeOrder(record.ordered().order());
+    case ServerRecord::kAdminAdded:
+      return DescribeOrder(record.admin_added().order());
     case ServerRecord::kRenewed:
       return Of(
           "certificate renewed", record.renewed().name(),

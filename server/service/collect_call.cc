@@ -25,6 +25,18 @@ const char* PhaseName(CollectPhase phase) {
   return "done";
 }
 
+// Sends while it waits: the rate is the caller's choice, and one who is gone,
+// or may not go on, ends the wait.
+absl::Status Pause(absl::Duration pause,
+                   const std::function<absl::Status()>& send) {
+  for (; pause > kReplyInterval; pause -= kReplyInterval) {
+    absl::SleepFor(kReplyInterval);
+    NS_RETURN_IF_ERROR(send());
+  }
+  absl::SleepFor(pause);
+  return absl::OkStatus();
+}
+
 void SetProgress(const CollectProgress& progress, v1::CollectReply& reply) {
   reply.set_phase(PhaseName(progress.phase));
   reply.set_objects(progress.objects);
@@ -73,11 +85,12 @@ absl::StatusOr<v1::CollectReply> CollectVault(
                      .override_missing = request.allow_missing()},
                     [&](const CollectProgress& progress) -> absl::Status {
                       const absl::Time now = absl::Now();
-                      absl::SleepFor(
-                          throttle.PauseAfter(progress.rewritten_bytes, now));
+                      SetProgress(progress, reply);
+                      NS_RETURN_IF_ERROR(Pause(
+                          throttle.PauseAfter(progress.rewritten_bytes, now),
+                          [&] { return send(reply); }));
                       if (now < sent + kReplyInterval) return absl::OkStatus();
                       sent = now;
-                      SetProgress(progress, reply);
                       return send(reply);
                     }));
   SetResult(result, reply);

@@ -2,6 +2,7 @@
 
 #include "common/base/status.h"
 #include "common/pki/pki.h"
+#include "server/authz/certificate_identity.h"
 #include "server/service/grpc_status.h"
 
 namespace nightsafe {
@@ -24,9 +25,7 @@ absl::StatusOr<IssuedCertificate> EnrolService::Issue(
   return registry_.UseToken(
       AsBytes(request.token()), KeyFingerprint::FromValidBytes(key.view()),
       [&](const TokenGrant& grant) {
-        return authority_.Issue(
-            csr, {server, grant.reader ? PeerRole::kReader : PeerRole::kHost,
-                  grant.reader ? "" : grant.vault, grant.name});
+        return authority_.Issue(csr, IdentityOf(server, grant));
       });
 }
 

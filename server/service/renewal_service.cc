@@ -26,13 +26,10 @@ absl::StatusOr<IssuedCertificate> RenewalService::Issue(
   NS_ASSIGN_OR_RETURN(std::string der, PemToDer(pem));
   NS_ASSIGN_OR_RETURN(CertificateView shown,
                       InspectCertificateDer(AsBytes(der)));
-  const bool reader = caller.role == v1::READER;
-  const PeerIdentity identity{registry_.server_id(),
-                              reader ? PeerRole::kReader : PeerRole::kHost,
-                              caller.vault, caller.name};
+  NS_ASSIGN_OR_RETURN(const TokenGrant principal, GrantOf(caller));
+  const PeerIdentity identity = IdentityOf(registry_.server_id(), principal);
   return registry_.Renew(
-      {.reader = reader, .vault = caller.vault, .name = caller.name},
-      KeyFingerprint::FromValidBytes(shown.fingerprint.view()),
+      principal, KeyFingerprint::FromValidBytes(shown.fingerprint.view()),
       [&] { return authority_.Renew(AsBytes(der), identity); });
 }
 

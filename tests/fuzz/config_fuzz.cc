@@ -22,6 +22,7 @@ void CheckSettings(absl::string_view text) {
   NS_CHECK(again->enrol_listen == config->enrol_listen);
   NS_CHECK(again->metrics_listen == config->metrics_listen);
   NS_CHECK(again->admin_socket == config->admin_socket);
+  NS_CHECK(again->admin_listen == config->admin_listen);
   NS_CHECK(again->address == config->address);
   NS_CHECK(again->enrol_address == config->enrol_address);
   NS_CHECK(again->reserve_bytes == config->reserve_bytes);

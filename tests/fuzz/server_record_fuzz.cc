@@ -43,6 +43,8 @@ void SignIn(const SigningKey& admin, ServerRecord& record) {
     place = record.mutable_revoked()->mutable_order();
   } else if (record.has_admin_key_added()) {
     place = record.mutable_admin_key_added()->mutable_order();
+  } else if (record.has_admin_added()) {
+    place = record.mutable_admin_added()->mutable_order();
   }
   v1::format::Order order;
   if (place == nullptr || !order.ParseFromString(place->order())) return;
@@ -73,6 +75,10 @@ std::string Told(const Principals& principals) {
     told += reader.name + (reader.enrolled ? "E" : "-") +
             (reader.revoked ? "R" : "-") + reader.fingerprint.Hex();
     for (const std::string& vault : reader.vaults) told += vault;
+  }
+  for (const AdminRegistration& admin : principals.Admins()) {
+    told += admin.name + (admin.revoked ? "R" : "-") + admin.fingerprint.Hex();
+    NS_CHECK(ValidateName("admin", admin.name).ok());
   }
   return told + std::to_string(principals.revocations()) + "," +
          std::to_string(principals.NextWriter());

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "client/rpc/admin_client.h"
 #include "client/rpc/enrol_client.h"
 #include "common/base/check.h"
 #include "common/crypto/blake3.h"
@@ -113,6 +114,34 @@ PeerCredential TestServer::Enrol(ByteView token) {
   return credential;
 }
 
+v1::format::SignedOrder TestServer::AddAdminOrder(const std::string& admin,
+                                                  const std::string& csr_der) {
+  v1::format::Order order = NewOrder(server_id());
+  order.mutable_add_admin()->set_name(admin);
+  order.mutable_add_admin()->set_public_key_fingerprint(
+      std::string(Must(CsrFingerprint(AsBytes(csr_der))).text()));
+  return SignOrder(admin_key_, order);
+}
+
+PeerCredential TestServer::EnrolAdmin(const std::string& name) {
+  PeerCredential credential;
+  credential.key_pem = Must(GeneratePrivateKeyPem());
+  v1::AddAdminRequest request;
+  request.set_csr_der(Must(MakeCsrDer(credential.key_pem)));
+  *request.mutable_order() = AddAdminOrder(name, request.csr_der());
+  const auto connection = ConnectAsAdmin();
+  const v1::AddAdminReply reply =
+      Must(AdminClient(*connection).AddAdmin(request));
+  credential.certificate_pem = DerToPem(AsBytes(reply.certificate_der()));
+  return credential;
+}
+
+void TestServer::RevokeAdmin(const std::string& name) {
+  v1::format::Order order = NewOrder(server_id());
+  order.mutable_revoke_admin()->set_admin(name);
+  Must(server_->data().registry().Submit(SignOrder(admin_key_, order)));
+}
+
 void TestServer::RevokeHost(const std::string& vault, const std::string& name) {
   v1::format::Order order = NewOrder(server_id());
   order.set_vault(vault);
@@ -145,6 +174,13 @@ std::unique_ptr<Connection> TestServer::ConnectForEnrolment() {
 
 std::unique_ptr<Connection> TestServer::ConnectAsAdmin() {
   return Open({.address = "unix:" + server_->addresses().admin_socket});
+}
+
+std::unique_ptr<Connection> TestServer::ConnectAsAdmin(
+    const PeerCredential& credential) {
+  return Open({.address = server_->addresses().admin,
+               .client_key_pem = credential.key_pem,
+               .client_certificate_pem = credential.certificate_pem});
 }
 
 void TestServer::Stop() {

@@ -56,13 +56,21 @@ class TestServer {
                            const std::string& name);
   PeerCredential EnrolReader(const std::string& name,
                              const std::vector<std::string>& vaults = {"main"});
+  // For the listener for admins.
+  PeerCredential EnrolAdmin(const std::string& name);
+  // An order that `admin_key` signed: `admin` with the key of `csr_der`.
+  v1::format::SignedOrder AddAdminOrder(const std::string& admin,
+                                        const std::string& csr_der);
+  void RevokeAdmin(const std::string& name);
   void RevokeHost(const std::string& vault, const std::string& name);
   void RevokeReader(const std::string& name);
 
-  // To the deposit and retrieve listener, the enrolment one, the admin socket.
+  // To the deposit and retrieve listener, the enrolment one, the admin socket,
+  // the listener for admins if the configuration has one.
   std::unique_ptr<Connection> Connect(const PeerCredential& credential);
   std::unique_ptr<Connection> ConnectForEnrolment();
   std::unique_ptr<Connection> ConnectAsAdmin();
+  std::unique_ptr<Connection> ConnectAsAdmin(const PeerCredential& credential);
 
   void Stop();
   void Start();  // on new ports

@@ -27,7 +27,7 @@ namespace nightsafe {
 namespace {
 
 struct ListenerUnderTest {
-  enum Kind { kPeers, kEnrolment, kAdminSocket, kRescueSocket };
+  enum Kind { kPeers, kAdmins, kEnrolment, kAdminSocket, kRescueSocket };
   Kind kind;
   std::string name;
   std::string address;
@@ -40,7 +40,11 @@ std::optional<v1::Role> RoleAt(const ListenerUnderTest& listener,
   switch (listener.kind) {
     case ListenerUnderTest::kPeers:
       if (!tls || credential.tls_refuses) return std::nullopt;
-      return credential.role;
+      return credential.role == v1::ADMIN ? v1::ROLE_UNSPECIFIED
+                                          : credential.role;
+    case ListenerUnderTest::kAdmins:
+      if (!tls || credential.tls_refuses) return std::nullopt;
+      return credential.role == v1::ADMIN ? v1::ADMIN : v1::ROLE_UNSPECIFIED;
     case ListenerUnderTest::kEnrolment:
       if (!tls) return std::nullopt;
       return v1::ENROLLEE;
@@ -53,9 +57,10 @@ std::optional<v1::Role> RoleAt(const ListenerUnderTest& listener,
   }
 }
 
-// There are no certificates to renew where no TLS is spoken.
+// There are no certificates to renew where none is shown.
 bool IsOffered(const ListenerUnderTest& listener, const Method& method) {
-  return listener.kind != ListenerUnderTest::kRescueSocket ||
+  return listener.kind == ListenerUnderTest::kPeers ||
+         listener.kind == ListenerUnderTest::kAdmins ||
          !absl::StartsWith(method.path, "/nightsafe.v1.Renewal/");
 }
 
@@ -132,6 +137,7 @@ class AuthzMatrixTest : public testing::Test {
     ASSERT_TRUE(kQuiet);
     const Server::Addresses& addresses = world_.server().server().addresses();
     listeners_ = {{ListenerUnderTest::kPeers, "mTLS", addresses.deposit},
+                  {ListenerUnderTest::kAdmins, "admin mTLS", addresses.admin},
                   {ListenerUnderTest::kEnrolment, "enrolment", addresses.enrol},
                   {ListenerUnderTest::kAdminSocket, "admin socket",
                    "unix:" + addresses.admin_socket}};
@@ -156,6 +162,8 @@ class AuthzMatrixTest : public testing::Test {
     order.set_nonce(std::string(RandomId<SessionId>().text()));
     order.mutable_revoke_host()->set_host("victim");
     order_ = SignOrder(world_.server().admin_key(), order);
+    admin_csr_ = *MakeCsrDer(*GeneratePrivateKeyPem());
+    admin_order_ = world_.server().AddAdminOrder("spare", admin_csr_);
     values_.texts = {{"vaults", "main"},
                      {"name", "spare"},
                      {"set", "files"},
@@ -177,6 +185,10 @@ class AuthzMatrixTest : public testing::Test {
     FieldValues values = values_;
     values.texts["vault"] = vault;
     values.texts["token_hash"] = RandomBytes();  // each token has its own
+    if (method.descriptor->name() == "AddAdmin") {
+      values.texts["csr_der"] = admin_csr_;
+      values.messages.begin()->second = &admin_order_;
+    }
     return MakeRequest(method, values);
   }
 
@@ -230,6 +242,8 @@ class AuthzMatrixTest : public testing::Test {
   const std::vector<Method> methods_ = AllMethods();
   std::vector<ListenerUnderTest> listeners_;
   v1::format::SignedOrder order_;
+  v1::format::SignedOrder admin_order_;
+  std::string admin_csr_;
   FieldValues values_;
   int cells_ = 0;
   int ok_ = 0;
@@ -261,7 +275,7 @@ TEST_F(AuthzMatrixTest, ExactlyTheDeclaredCellsAreAllowed) {
 TEST_F(AuthzMatrixTest, OnlyTheExactPathIsAMethod) {
   const CredentialList credentials = world_.Credentials();
   for (const ListenerUnderTest& listener : listeners_) {
-    for (const char* name : {"host", "reader", "local, no TLS"}) {
+    for (const char* name : {"host", "reader", "admin", "local, no TLS"}) {
       const auto credential =
           std::find_if(credentials.begin(), credentials.end(),
                        [&](const auto& each) { return each.name == name; });
@@ -283,12 +297,13 @@ TEST_F(AuthzMatrixTest, OnlyTheExactPathIsAMethod) {
 }
 
 TEST_F(AuthzMatrixTest, ARevocationHoldsOnOpenConnections) {
-  const auto open = [&](const PeerCredential& credential) {
-    return Dial(listeners_[0].address, {Transport::kTls, credential}, id_,
-                ca_pem_);
+  const auto open = [&](size_t listener, const PeerCredential& credential) {
+    return Dial(listeners_[listener].address, {Transport::kTls, credential},
+                id_, ca_pem_);
   };
-  const auto host = open(world_.web1());
-  const auto reader = open(world_.alice());
+  const auto host = open(0, world_.web1());
+  const auto reader = open(0, world_.alice());
+  const auto admin = open(1, world_.ops());
   const auto call_all = [&](const auto& channel, v1::Role role) {
     for (const Method& method : methods_) {
       Count(method.path,
@@ -298,12 +313,15 @@ TEST_F(AuthzMatrixTest, ARevocationHoldsOnOpenConnections) {
   };
   call_all(host, v1::HOST);
   call_all(reader, v1::READER);
+  call_all(admin, v1::ADMIN);
   EXPECT_GT(allowed_, 0);
   world_.server().RevokeHost("main", "web1");
   world_.server().RevokeReader("alice");
+  world_.server().RevokeAdmin("ops");
   digest_ = world_.Digest();
   call_all(host, v1::ROLE_UNSPECIFIED);
   call_all(reader, v1::ROLE_UNSPECIFIED);
+  call_all(admin, v1::ROLE_UNSPECIFIED);
   Print("revoked");
   EXPECT_EQ(cells_, ok_);
 }

@@ -29,10 +29,17 @@ Credential Enrolled(const std::string& name, const PeerCredential& credential,
           .vault = vault};
 }
 
+ServerConfig WithAdminListener() {
+  ServerConfig config = TestServer::LoopbackConfig();
+  config.admin_listen = "127.0.0.1:0";
+  return config;
+}
+
 }  // namespace
 
 AuthzWorld::AuthzWorld()
-    : ca_{ReadPki("ca.key"), PemToDer(ReadPki("ca.crt")).value()},
+    : server_(WithAdminListener()),
+      ca_{ReadPki("ca.key"), PemToDer(ReadPki("ca.crt")).value()},
       other_keyring_(server_.AddVault("other")),
       web1_(server_.EnrolHost("web1")),
       db1_(server_.EnrolHost("db1")),
@@ -41,9 +48,13 @@ AuthzWorld::AuthzWorld()
       alice_(server_.EnrolReader("alice")),
       bob_(server_.EnrolReader("bob", {"other"})),
       eve_(server_.EnrolReader("eve")),
+      ops_(server_.EnrolAdmin("ops")),
+      admin_alice_(server_.EnrolAdmin("alice")),
+      gone_(server_.EnrolAdmin("gone")),
       other_key_(GeneratePrivateKeyPem().value()) {
   server_.RevokeHost("main", "lost1");
   server_.RevokeReader("eve");
+  server_.RevokeAdmin("gone");
   NS_CHECK(server_.server()
                .data()
                .registry()
@@ -93,6 +104,8 @@ CredentialList AuthzWorld::Credentials() const {
   AddOddNames(all);
   AddOddUris(all);
   AddOddUses(all);
+  AddAdmins(all);
+  AddFalseAdmins(all);
   AddWithoutCertificate(all);
   return all;
 }
@@ -182,8 +195,6 @@ void AuthzWorld::AddUnregistered(CredentialList& all) const {
         Uri(PeerRole::kHost, "web1", "main"));
   named("host in another vault", key, Uri(PeerRole::kHost, "web1", "other"));
   named("host in no vault", key, Uri(PeerRole::kHost, "web1", "nothing"));
-  named("admin over TCP", key, Uri(PeerRole::kAdmin, "admin"));
-  named("admin over TCP by its name", key, Uri(PeerRole::kAdmin, "web1"));
   const ServerId elsewhere = RandomId<ServerId>();
   named("host of another server", key,
         PeerIdentity{elsewhere, PeerRole::kHost, "main", "web1"}.ToUri());

@@ -35,5 +35,20 @@ TEST(ServerLink, RefusesOtherForms) {
   EXPECT_TRUE(absl::IsInvalidArgument(ServerLink::Open("").status()));
 }
 
+TEST(ServerLink, TellsTheNetworkFromSockets) {
+  for (const char* address :
+       {"backup1:7482", "[::1]:7482", "192.0.2.1:7482", "backup1.example:1"}) {
+    EXPECT_TRUE(IsNetworkAddress(address)) << address;
+  }
+  for (const char* other :
+       {"", "backup1", "/run/admin.sock", "/run/a:b", "unix:/run/admin.sock",
+        "ssh://backup1", "ssh://root@backup1:22/run/admin.sock"}) {
+    EXPECT_FALSE(IsNetworkAddress(other)) << other;
+  }
+  // Without a credential it is no way.
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ServerLink::Open("backup1:7482").status()));
+}
+
 }  // namespace
 }  // namespace nightsafe

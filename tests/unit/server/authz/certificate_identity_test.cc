@@ -36,7 +36,9 @@ class CertificateIdentityTest : public testing::Test {
     vault.verify_key = admin_.verify_key();
     vault.id = RandomId<VaultId>();
     ASSERT_TRUE(registry_->AddVault(vault).ok());
-    identity_ = std::make_unique<CertificateIdentity>(*registry_, clock_);
+    identity_ = std::make_unique<CertificateIdentity>(
+        *registry_, clock_,
+        std::set<v1::Role>{v1::HOST, v1::READER, v1::ADMIN});
   }
 
   // The certificate, as PEM.
@@ -52,6 +54,22 @@ class CertificateIdentityTest : public testing::Test {
         [&](const TokenGrant& grant) {
           return authority_->Issue(AsBytes(csr), {server_, PeerRole::kHost,
                                                   grant.vault, grant.name});
+        });
+    EXPECT_TRUE(issued.ok()) << issued.status();
+    return DerToPem(AsBytes(issued->der));
+  }
+  std::string AddAdmin(const std::string& name, const std::string& csr) {
+    const auto key =
+        KeyFingerprint::FromValidBytes(CsrFingerprint(AsBytes(csr))->view());
+    v1::format::Order order;
+    order.set_server_id(std::string(server_.text()));
+    order.set_nonce(std::string(RandomId<SessionId>().text()));
+    order.mutable_add_admin()->set_name(name);
+    order.mutable_add_admin()->set_public_key_fingerprint(
+        std::string(key.text()));
+    auto issued = registry_->AddAdmin(
+        SignOrder(admin_, order), key, [&](const TokenGrant& grant) {
+          return authority_->Issue(AsBytes(csr), IdentityOf(server_, grant));
         });
     EXPECT_TRUE(issued.ok()) << issued.status();
     return DerToPem(AsBytes(issued->der));
@@ -96,6 +114,48 @@ TEST_F(CertificateIdentityTest, ACertificateOfOurCaAloneIsNotEnough) {
     EXPECT_FALSE(identity_->IdentifyPem(Issue(csr, other)).ok())
         << other.ToUri();
   }
+}
+
+TEST_F(CertificateIdentityTest, AListenerKnowsItsOwnRolesAlone) {
+  const std::string host = EnrolHost("web1", NewCsr());
+  const std::string csr = NewCsr();
+  const std::string admin = AddAdmin("ops", csr);
+  auto principal = identity_->IdentifyPem(admin);
+  ASSERT_TRUE(principal.ok()) << principal.status();
+  EXPECT_EQ(principal->role, v1::ADMIN);
+  EXPECT_EQ(principal->name, "ops");
+  EXPECT_FALSE(principal->MayRead("main"));
+  const CertificateIdentity peers(*registry_, clock_, {v1::HOST, v1::READER});
+  const CertificateIdentity admins(*registry_, clock_, {v1::ADMIN});
+  EXPECT_TRUE(peers.IdentifyPem(host).ok());
+  EXPECT_FALSE(peers.IdentifyPem(admin).ok());
+  EXPECT_FALSE(admins.IdentifyPem(host).ok());
+  EXPECT_TRUE(admins.IdentifyPem(admin).ok());
+  EXPECT_FALSE(
+      CertificateIdentity(*registry_, clock_, {}).IdentifyPem(admin).ok());
+  for (const PeerIdentity& other :
+       {PeerIdentity{server_, PeerRole::kHost, "main", "ops"},
+        PeerIdentity{server_, PeerRole::kReader, "", "ops"},
+        PeerIdentity{server_, PeerRole::kAdmin, "", "web1"},
+        PeerIdentity{ServerId{}, PeerRole::kAdmin, "", "ops"}}) {
+    EXPECT_FALSE(identity_->IdentifyPem(Issue(csr, other)).ok())
+        << other.ToUri();
+  }
+  EXPECT_FALSE(
+      identity_
+          ->IdentifyPem(Issue(NewCsr(), {server_, PeerRole::kAdmin, "", "ops"}))
+          .ok());
+}
+
+TEST_F(CertificateIdentityTest, ARevokedAdminIsNobody) {
+  const std::string admin = AddAdmin("ops", NewCsr());
+  ASSERT_TRUE(identity_->IdentifyPem(admin).ok());
+  v1::format::Order order;
+  order.set_server_id(std::string(server_.text()));
+  order.set_nonce("0123456789abcdef");
+  order.mutable_revoke_admin()->set_admin("ops");
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, order)).ok());
+  EXPECT_FALSE(identity_->IdentifyPem(admin).ok());
 }
 
 TEST_F(CertificateIdentityTest, DatesAndRevocationCount) {

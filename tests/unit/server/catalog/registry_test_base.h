@@ -64,8 +64,9 @@ class RegistryTest : public testing::Test {
         [this](const TokenGrant& grant) -> absl::StatusOr<IssuedCertificate> {
           ++issued_;
           return IssuedCertificate{
-              .der = absl::StrCat("cert ", issued_, " for ", grant.vault, "/",
-                                  grant.name, grant.reader ? " reader" : ""),
+              .der = absl::StrCat(
+                  "cert ", issued_, " for ", grant.vault, "/", grant.name,
+                  grant.kind == PrincipalKind::kReader ? " reader" : ""),
               .not_after = clock_.now + absl::Hours(8760)};
         });
   }

@@ -11,6 +11,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.enrol_listen = "[::1]:9";
   config.metrics_listen = "";
   config.admin_socket = "/run/x.sock";
+  config.admin_listen = "[::]:7482";
   config.address = "backup.example:7480";
   config.enrol_address = "backup.example:7481";
   config.reserve_bytes = 5;
@@ -31,6 +32,7 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->enrol_listen, config.enrol_listen);
   EXPECT_EQ(read->metrics_listen, "");
   EXPECT_EQ(read->admin_socket, config.admin_socket);
+  EXPECT_EQ(read->admin_listen, "[::]:7482");
   EXPECT_EQ(read->address, config.address);
   EXPECT_EQ(read->enrol_address, config.enrol_address);
   EXPECT_EQ(read->reserve_bytes, 5u);
@@ -65,6 +67,7 @@ TEST(ServerConfig, EmptyFileMeansDefaults) {
   auto read = ParseConfig("");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->listen, ServerConfig().listen);
+  EXPECT_EQ(read->admin_listen, "");
 }
 
 TEST(ServerConfig, ErrorsNameTheKey) {
@@ -76,6 +79,9 @@ TEST(ServerConfig, ErrorsNameTheKey) {
       {"listen: \"nowhere\"", "listen"},
       {"listen: [1, 2]", "listen"},
       {"enrol_listen: \"a:b\"", "enrol_listen"},
+      {"admin_listen: \"7482\"", "admin_listen"},
+      {"admin_listen: \"unix:/run/x.sock\"", "admin_listen"},
+      {"admin_listen: true", "admin_listen"},
       {"address: \"::1:80\"", "address"},
       {"reserve_bytes: many", "reserve_bytes"},
       {"reserve_bytes: -1", "reserve_bytes"},
