@@ -78,6 +78,7 @@ absl::Status Collection::Begin() {
   NS_RETURN_IF_ERROR(what_.store.Barrier({}, generation_));
   touched_ = what_.store.touches().Begin(what_.store.options().defect);
   begun_ = true;
+  if (touched_.overflown) return TouchedTooMuch();
   NS_RETURN_IF_ERROR(FillTable());
   std::vector<std::pair<uint32_t, std::string>> manifests;
   const bool live_only =
@@ -173,11 +174,7 @@ absl::Status Collection::MarkSome() {
     return absl::OkStatus();
   }
   const TouchedObjects queue = what_.store.touches().TakeQueue();
-  if (queue.overflown) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "a session relies on more than ", kMaxTouches,
-        " objects: collect again when it has committed or expired"));
-  }
+  if (queue.overflown) return TouchedTooMuch();
   MarkTouched(queue);
   if (!todo_.empty()) return absl::OkStatus();
   NS_RETURN_IF_ERROR(CheckGeneration());
@@ -191,6 +188,12 @@ absl::Status Collection::MarkSome() {
   }
   state_ = State::kSurvey;
   return absl::OkStatus();
+}
+
+absl::Status Collection::TouchedTooMuch() const {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "a session relies on more than ", what_.store.touches().max_touches(),
+      " objects: collect again when it has committed or expired"));
 }
 
 // What was purged since the collection began may be found damaged: that is no

@@ -130,6 +130,7 @@ class Collection {
   absl::flat_hash_set<SnapshotId> DueNow(const VaultState& state) const;
   absl::Status FillTable();
   absl::Status MarkSome();
+  absl::Status TouchedTooMuch() const;
   void MarkTouched(const TouchedObjects& touched);
   void Reach(const ToRead& what);
   absl::Status ReadRefs(const ToRead& what, const ObjectLocation& location);

@@ -43,6 +43,7 @@ ObjectStore::ObjectStore(FileSystem& fs, const VaultPaths& paths,
       journal_(journal),
       options_(options),
       readers_(fs, paths),
+      touches_(options.max_touches),
       space_(fs, paths.open, options.reserve_bytes, options.reserve_share) {}
 
 ObjectStore::~ObjectStore() = default;

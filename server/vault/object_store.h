@@ -40,6 +40,8 @@ struct StoreOptions {
   uint64_t node_pack_bytes = 64 << 20;
   // Locations that may wait in memory for the next barrier.
   size_t max_waiting = 100'000;
+  // Objects that are remembered of one session.
+  size_t max_touches = kMaxTouches;
   // For the model test of collection: called between the steps of a commit,
   // with no lock held, and what is done wrong.
   std::function<void()> between_steps;

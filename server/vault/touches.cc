@@ -12,6 +12,11 @@ bool TouchSet::empty() const {
   return data_.empty() && nodes_.empty() && !overflown_;
 }
 
+size_t TouchSet::size() const {
+  absl::MutexLock lock(&owner_.mutex_);
+  return data_.size() + nodes_.size();
+}
+
 std::unique_ptr<TouchSet> Touches::Open(uint32_t domain_number) {
   std::unique_ptr<TouchSet> set(new TouchSet(*this, domain_number));
   absl::MutexLock lock(&mutex_);
@@ -26,8 +31,13 @@ uint64_t Touches::changes() const {
 
 void Touches::Add(TouchSet& session, const ObjectId& id, ObjectKind kind) {
   if (kind == ObjectKind::kManifest) return;  // never collected
-  if (session.data_.size() + session.nodes_.size() >= kMaxTouches) {
+  if (session.data_.size() + session.nodes_.size() >= max_touches_) {
     session.overflown_ = true;
+    // Stays when the session ends: it may commit what was not remembered after
+    // the snapshots were listed.
+    if (marking_ && defect_ != CollectionDefect::kForgetOverflow) {
+      queue_.overflown = true;
+    }
     return;
   }
   // What the set had before is marked or queued already.
@@ -83,6 +93,8 @@ TouchedObjects Touches::Begin(CollectionDefect defect) {
     }
     touched.overflown |= set->overflown_;
   }
+  if (defect_ == CollectionDefect::kForgetOverflow) touched.overflown = false;
+  queue_.overflown = touched.overflown;
   return touched;
 }
 
@@ -95,7 +107,7 @@ TouchedObjects Touches::TakeQueue() {
 
 bool Touches::Publish(std::shared_ptr<MarkTable> marks) {
   absl::MutexLock lock(&mutex_);
-  if (!queue_.empty()) return false;
+  if (!queue_.empty() || queue_.overflown) return false;
   for (const TouchSet* set : sets_) {
     if (set->overflown_) return false;
   }

@@ -18,7 +18,8 @@
 
 namespace nightsafe {
 
-// Of one session: about 12 bytes for each data object, 40 for each node.
+// Of one session, unless a test wants fewer: about 12 bytes for each data
+// object, 40 for each node.
 inline constexpr size_t kMaxTouches = 1 << 24;
 
 // What a collection can do wrong. Only the model test asks for it, to show that
@@ -30,6 +31,7 @@ enum class CollectionDefect {
   kClearInMemory,       // closed marks of the condemned are not cleared on disk
   kNewGenerationMarks,  // closed marks get the generation of the barrier
   kMarkLiveOnly,        // what is in the trash is no root
+  kForgetOverflow,      // who touched too much is forgotten when it ends
 };
 
 class Touches;
@@ -42,6 +44,7 @@ class TouchSet {
   TouchSet& operator=(const TouchSet&) = delete;
 
   bool empty() const;
+  size_t size() const;  // what is remembered
   uint32_t domain_number() const { return domain_number_; }
 
  private:
@@ -54,14 +57,16 @@ class TouchSet {
   const uint32_t domain_number_;
   absl::flat_hash_set<uint64_t> data_;
   absl::flat_hash_set<ObjectId> nodes_;
-  bool overflown_ = false;  // kMaxTouches was reached
+  bool overflown_ = false;  // it touched more than is remembered
 };
 
 // Roots of a mark.
 struct TouchedObjects {
   std::vector<std::pair<uint32_t, uint64_t>> data;   // domain, prefix
   std::vector<std::pair<uint32_t, ObjectId>> nodes;  // domain, id
-  bool overflown = false;  // some session touched more than is remembered
+  // Some session touched more than is remembered, whether or not it is still
+  // open: nothing may be condemned by these.
+  bool overflown = false;
 
   bool empty() const { return data.empty() && nodes.empty(); }
 };
@@ -70,6 +75,11 @@ struct TouchedObjects {
 class Touches {
  public:
   using Found = std::vector<std::optional<ObjectLocation>>;
+
+  // So many are remembered of each session.
+  explicit Touches(size_t max_touches = kMaxTouches)
+      : max_touches_(max_touches) {}
+  size_t max_touches() const { return max_touches_; }
 
   // One for each session.
   std::unique_ptr<TouchSet> Open(uint32_t domain_number);
@@ -91,8 +101,8 @@ class Touches {
   // returns those from before.
   TouchedObjects Begin(CollectionDefect defect);
   TouchedObjects TakeQueue();
-  // Condemns what is not marked. False if the queue is not empty: nothing was
-  // done.
+  // Condemns what is not marked. False if the queue is not empty, or some
+  // session touched too much since Begin: nothing was done.
   bool Publish(std::shared_ptr<MarkTable> marks);
   bool IsCondemned(uint32_t domain_number, const ObjectId& id) const;
   // From Publish to End.
@@ -107,6 +117,7 @@ class Touches {
   void Add(TouchSet& session, const ObjectId& id, ObjectKind kind)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const size_t max_touches_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_set<TouchSet*> sets_ ABSL_GUARDED_BY(mutex_);
   uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -34,6 +34,11 @@ CollectionModel::CollectionModel(const CollectionModelOptions& options,
   store_options_.node_pack_bytes = (1 << 10) + random_() % (3 << 10);
   store_options_.max_waiting = 3 + random_() % 30;
   store_options_.defect = options.defect;
+  // Sessions that touch more than is remembered.
+  if (options.defect == CollectionDefect::kForgetOverflow ||
+      (options.defect == CollectionDefect::kNone && options.seed % 4 == 0)) {
+    store_options_.max_touches = 2 + MixSeed(options.seed, 8) % 10;
+  }
   store_options_.between_steps = [this] { Between(); };
 }
 
@@ -377,8 +382,11 @@ absl::Status CollectionModel::Collect() {
   const uint64_t removed = collection_->progress().removed_packs;
   const absl::StatusOr<bool> done = collection_->Step();
   collecting_ = false;
-  if (absl::IsAborted(done.status())) {
-    ++figures_.aborted;
+  const bool touched_too_much =
+      absl::IsFailedPrecondition(done.status()) &&
+      absl::StrContains(done.status().message(), "a session relies on more");
+  if (absl::IsAborted(done.status()) || touched_too_much) {
+    ++(touched_too_much ? figures_.overflown : figures_.aborted);
     collection_.reset();
     return absl::OkStatus();
   }

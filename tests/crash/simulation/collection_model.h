@@ -38,6 +38,7 @@ struct CollectionFigures {
   uint64_t purged = 0;
   uint64_t collections = 0;  // that ended
   uint64_t aborted = 0;      // by a new generation
+  uint64_t overflown = 0;    // refused: a session touched too much
   uint64_t condemned = 0;    // objects
   uint64_t removed = 0;      // packs
   uint64_t restarts = 0;

@@ -24,6 +24,7 @@ void Print(const CollectionFigures& f) {
             << f.incomplete << " incomplete; " << f.expired << " expired, "
             << f.undeleted << " undeleted, " << f.purged << " purged; "
             << f.collections << " collections, " << f.aborted << " aborted, "
+            << f.overflown << " refused for what sessions touched, "
             << f.condemned << " objects condemned, " << f.removed
             << " packs removed; " << f.restarts << " restarts, " << f.crashes
             << " of them crashes; " << f.quarantined
@@ -52,6 +53,8 @@ bool CatchPlanted(const Arguments& arguments) {
       {"closed marks of the barrier's generation",
        CollectionDefect::kNewGenerationMarks},
       {"mark from the live list only", CollectionDefect::kMarkLiveOnly},
+      {"sessions that touched too much are forgotten when they end",
+       CollectionDefect::kForgetOverflow},
   };
   bool all = true;
   for (const auto& [what, defect] : kPlanted) {

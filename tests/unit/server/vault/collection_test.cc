@@ -196,6 +196,48 @@ TEST_F(CollectionTest, AnExpiredSessionKeepsNothing) {
   EXPECT_EQ(result->figures.condemned_objects(), abandoned_.objects.size());
 }
 
+// It commits what was not remembered after the snapshots were listed.
+TEST_F(CollectionTest, WhoTouchedTooMuchIsNotForgottenWhenItCommits) {
+  for (const bool before : {true, false}) {
+    TearDown();
+    ledger_.clear();
+    web_ = vault_keys_.MakeHost("web1", 1);
+    options_.max_touches = kMaxTouches;
+    SetUp();
+    MakeGarbage();
+    options_.max_touches = 5;
+    Stop();
+    Start();
+    const SessionId id = RandomId<SessionId>();
+    auto session = OpenSession(web_, id);
+    if (before) {
+      ASSERT_TRUE(PutAll(*session, abandoned_).ok());
+    }
+    auto collection = vault_->BeginCollection({.nodes_per_step = 1});
+    absl::StatusOr<bool> stepped = collection->Step();
+    EXPECT_EQ(stepped.ok(), !before) << stepped.status();
+    if (!before) {
+      ASSERT_TRUE(PutAll(*session, abandoned_).ok());
+    }
+    const std::string manifest = web_.MakeManifest(abandoned_.root, id);
+    const auto outcome = session->Commit(AsBytes(manifest));
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    ASSERT_TRUE(std::holds_alternative<Committed>(*outcome));
+    web_.Advance(std::get<Committed>(*outcome).snapshot);
+    Remember(std::get<Committed>(*outcome).snapshot, abandoned_, manifest);
+    session.reset();
+    while (stepped.ok() && !*stepped) stepped = collection->Step();
+    EXPECT_TRUE(absl::IsFailedPrecondition(stepped.status()))
+        << stepped.status();
+    collection.reset();
+    ExpectLedger();
+    const auto result = Collect();
+    ASSERT_TRUE(result.ok()) << result.status();
+    RemovePacks();
+    ExpectLedger();
+  }
+}
+
 // A stale index: the commit says what is missing, and heals.
 TEST_F(CollectionTest, WhatWasCollectedIsAnsweredAsMissing) {
   MakeGarbage();

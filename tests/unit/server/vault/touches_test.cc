@@ -95,6 +95,31 @@ TEST(Touches, ATouchDuringTheMarkPutsPublicationOff) {
   EXPECT_TRUE(touches.Publish(table));
 }
 
+// What it touched last is known to nobody when it has committed and is gone.
+TEST(Touches, WhoTouchedTooMuchIsNotForgottenWhenItEnds) {
+  for (const bool before : {true, false}) {
+    Touches touches(2);
+    auto session = touches.Open(1);
+    const auto touch = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        touches.Stored(session.get(), 1, NewId(), ObjectKind::kNode);
+      }
+    };
+    touch(before ? 3 : 2);
+    const TouchedObjects roots = touches.Begin(CollectionDefect::kNone);
+    EXPECT_EQ(roots.nodes.size(), 2u);
+    EXPECT_EQ(roots.overflown, before);
+    if (!before) touch(1);
+    session.reset();
+    auto table = std::make_shared<MarkTable>();
+    EXPECT_FALSE(touches.Publish(table));
+    EXPECT_TRUE(touches.TakeQueue().overflown);
+    touches.End();
+    EXPECT_FALSE(touches.Begin(CollectionDefect::kNone).overflown);
+    EXPECT_TRUE(touches.Publish(table));
+  }
+}
+
 TEST(Touches, AnAnswerFromBeforePublicationIsLookedUpAgain) {
   Touches touches;
   const auto session = touches.Open(1);
