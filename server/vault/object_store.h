@@ -25,6 +25,7 @@
 #include "server/vault/free_space.h"
 #include "server/vault/pack_readers.h"
 #include "server/vault/pack_rewrite.h"
+#include "server/vault/session_table.h"
 #include "server/vault/touches.h"
 #include "server/vault/vault_journal.h"
 #include "server/vault/vault_paths.h"
@@ -42,6 +43,8 @@ struct StoreOptions {
   size_t max_waiting = 100'000;
   // Objects that are remembered of one session.
   size_t max_touches = kMaxTouches;
+  // Sessions of one host that have no stream.
+  size_t max_idle_sessions = kMaxIdleSessions;
   // For the model test of collection: called between the steps of a commit,
   // with no lock held, and what is done wrong.
   std::function<void()> between_steps;

@@ -29,6 +29,31 @@ void SessionTable::Leave(absl::string_view host, const SessionId& session) {
   if (slot.ended ||
       (slot.state->touches->empty() && slot.state->stored_objects == 0)) {
     slots_.erase(it);
+    return;
+  }
+  LimitIdle(host);
+}
+
+// A host can leave as many sessions as it likes, and each keeps in memory what
+// it touched, also by a commit that was Incomplete. To drop one takes nothing
+// away from a snapshot: if the agent comes back and commits in that session,
+// the check looks for every object again, touches it, and answers Incomplete
+// for what was collected meanwhile. It is what a restart does to all of them.
+void SessionTable::LimitIdle(absl::string_view host) {
+  std::vector<decltype(slots_)::iterator> idle;
+  for (auto it = slots_.lower_bound({std::string(host), SessionId{}});
+       it != slots_.end() && it->first.first == host; ++it) {
+    if (it->second.streams == 0) idle.push_back(it);
+  }
+  std::sort(idle.begin(), idle.end(), [](const auto& a, const auto& b) {
+    return a->second.left > b->second.left;
+  });
+  size_t touched = 0;
+  for (size_t i = 0; i < idle.size(); ++i) {
+    touched += idle[i]->second.state->touches->size();
+    if (i > 0 && (i >= max_idle_ || touched > touches_.max_touches())) {
+      slots_.erase(idle[i]);
+    }
   }
 }
 

@@ -34,18 +34,24 @@ struct IdleSession {
   absl::Time since;
 };
 
+// Of one host, without a stream.
+inline constexpr size_t kMaxIdleSessions = 8;
+
 // Of one vault. Thread-safe. Forgotten by a restart.
 class SessionTable {
  public:
   // Borrows.
-  SessionTable(Touches& touches, const Clock& clock)
-      : touches_(touches), clock_(clock) {}
+  SessionTable(Touches& touches, const Clock& clock,
+               size_t max_idle = kMaxIdleSessions)
+      : touches_(touches), clock_(clock), max_idle_(max_idle) {}
 
   // A stream begins or goes on with the session.
   std::shared_ptr<SessionState> Enter(absl::string_view host,
                                       const SessionId& session,
                                       uint32_t domain_number);
-  // The stream is gone. A session that relies on nothing is forgotten.
+  // The stream is gone. A session that relies on nothing is forgotten. Of those
+  // that the host left, the last one stays until it expires, and before it as
+  // many as max_idle and what a single session may touch allow; older ones end.
   void Leave(absl::string_view host, const SessionId& session);
   // It committed: it is over when its stream is gone.
   void End(absl::string_view host, const SessionId& session);
@@ -65,8 +71,11 @@ class SessionTable {
   };
   using Key = std::pair<std::string, SessionId>;
 
+  void LimitIdle(absl::string_view host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Touches& touches_;
   const Clock& clock_;
+  const size_t max_idle_;
   mutable absl::Mutex mutex_;
   std::map<Key, Slot> slots_ ABSL_GUARDED_BY(mutex_);
 };

@@ -49,7 +49,7 @@ Vault::Vault(FileSystem& fs, const VaultPaths& paths,
       journal_(std::move(journal)),
       store_(std::make_unique<ObjectStore>(fs, paths_, vault.id, index,
                                            *journal_, options)),
-      sessions_(store_->touches(), clock),
+      sessions_(store_->touches(), clock, options.max_idle_sessions),
       damage_(*store_, *journal_) {}
 
 Vault::~Vault() = default;

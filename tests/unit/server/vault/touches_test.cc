@@ -177,6 +177,82 @@ TEST_F(SessionTest, EndsWithItsCommit) {
   EXPECT_TRUE(vault_->IdleSessions().empty());
 }
 
+// Each walks all that is stored and remembers it.
+TEST_F(SessionTest, AHostThatOpensOneAfterTheOtherLeavesFew) {
+  const TestTree tree = web_.MakeTree(50, 500, 1);
+  TestTree most = tree;
+  most.objects.erase(most.objects.begin());
+  std::vector<SessionId> ids;
+  const auto leave_some = [&] {
+    for (int i = 0; i < 40; ++i) {
+      clock_.Set(clock_.Now() + absl::Seconds(1));
+      ids.push_back(RandomId<SessionId>());
+      auto session = OpenSession(web_, ids.back());
+      ASSERT_TRUE(PutAll(*session, most).ok());
+      const auto outcome =
+          session->Commit(AsBytes(web_.MakeManifest(tree.root, ids.back())));
+      ASSERT_TRUE(outcome.ok()) << outcome.status();
+      ASSERT_TRUE(std::holds_alternative<Incomplete>(*outcome));
+    }
+  };
+  leave_some();
+  const std::vector<IdleSession> idle = vault_->IdleSessions();
+  ASSERT_EQ(idle.size(), kMaxIdleSessions);
+  for (size_t i = 0; i < idle.size(); ++i) {
+    EXPECT_EQ(idle[i].session, ids[ids.size() - idle.size() + i]);
+  }
+  // Of another host nothing is dropped.
+  auto other = OpenSession(db_, ids[0]);
+  ASSERT_TRUE(PutAll(*other, db_.MakeTree(5, 500, 1)).ok());
+  other.reset();
+  leave_some();
+  EXPECT_EQ(vault_->IdleSessions().size(), kMaxIdleSessions + 1);
+
+  // Together they remember no more than one may, but for the last one.
+  options_.max_touches = 150;
+  Crash();
+  Start();
+  leave_some();
+  EXPECT_EQ(vault_->IdleSessions().size(), 2u);
+  options_.max_touches = 20;
+  Crash();
+  Start();
+  leave_some();
+  EXPECT_EQ(vault_->IdleSessions().size(), 1u);
+}
+
+TEST_F(SessionTest, OneThatWasDroppedCanStillCommit) {
+  options_.max_idle_sessions = 1;
+  ASSERT_TRUE(Deposit(db_, db_.MakeTree(200, 1000, 9)).ok());
+  Stop();
+  Start();
+  const TestTree tree = web_.MakeTree(20, 500, 1);
+  const SessionId id = RandomId<SessionId>();
+  auto session = OpenSession(web_, id);
+  ASSERT_TRUE(PutAll(*session, tree).ok());
+  session.reset();
+  clock_.Set(clock_.Now() + absl::Seconds(1));
+  session = OpenSession(web_, RandomId<SessionId>());
+  ASSERT_TRUE(PutAll(*session, web_.MakeTree(2, 100, 5)).ok());
+  session.reset();
+  ASSERT_EQ(vault_->IdleSessions().size(), 1u);
+  const auto collected = vault_->Collect({}, {});
+  ASSERT_TRUE(collected.ok()) << collected.status();
+  EXPECT_GT(collected->figures.condemned_objects(), 0u);
+  session = OpenSession(web_, id);
+  const std::string manifest = web_.MakeManifest(tree.root, id);
+  auto outcome = session->Commit(AsBytes(manifest));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(std::holds_alternative<Incomplete>(*outcome));
+  ASSERT_TRUE(PutAll(*session, tree).ok());
+  outcome = session->Commit(AsBytes(manifest));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  ASSERT_TRUE(std::holds_alternative<Committed>(*outcome));
+  ledger_.clear();
+  Remember(std::get<Committed>(*outcome).snapshot, tree, manifest);
+  ExpectLedger();
+}
+
 class MeasureTest : public VaultTest {
  protected:
   static uint64_t BytesOf(const std::vector<SealedObject>& objects) {
