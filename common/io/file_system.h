@@ -111,4 +111,12 @@ class FileSystem {
 // The real one.
 std::unique_ptr<FileSystem> NewPosixFileSystem();
 
+// The real one, for paths below `root` alone, where somebody else may write who
+// is not trusted: no symbolic link below `root` is followed, neither one at the
+// end of a path, only regular files are opened, and a directory that was used
+// once stays that one, whatever is renamed to its place. All else is
+// PERMISSION_DENIED. Holds one descriptor for each directory used.
+absl::StatusOr<std::unique_ptr<FileSystem>> NewConfinedFileSystem(
+    absl::string_view root);
+
 }  // namespace nightsafe

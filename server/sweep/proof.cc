@@ -63,7 +63,25 @@ class Proof {
                    return absl::OkStatus();
                  }));
     // What lies where it cannot be read now may be needed.
-    return scan.unreadable;
+    NS_RETURN_IF_ERROR(scan.unreadable);
+    return CheckIdentity(scan.identity, pack);
+  }
+
+  // Another vault's pack is for that vault's journal to judge. A header that is
+  // damaged says nothing, nor who put the file there.
+  absl::Status CheckIdentity(const PackIdentity& identity,
+                             const PackId& pack) const {
+    if (identity.vault == vault_.id && identity.pack == pack) {
+      return absl::OkStatus();
+    }
+    if (identity.vault == VaultId()) {
+      return absl::FailedPreconditionError(
+          "its header is damaged: whose pack it is cannot be said");
+    }
+    return absl::PermissionDeniedError(absl::StrCat(
+        "its header says that it is ", PackFileName(identity.pack),
+        " of vault ", identity.vault.Hex(), ", and this is vault ",
+        vault_.id.Hex(), ": somebody put it there; look for an intruder"));
   }
 
   // A copy counts when its bytes were read and are right.

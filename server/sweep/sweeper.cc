@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
+#include "server/journal/journal_reader.h"
 #include "server/pack/format.h"
 #include "server/sweep/proof.h"
 #include "server/vault/retention_words.h"
@@ -194,19 +196,80 @@ SweptVault& MemoryOf(SweepState& state, const std::string& name) {
   return added;
 }
 
-absl::Status SweepVault(FileSystem& fs, const SweepConfig& config,
-                        absl::Time now, bool act, SweptVault& memory,
-                        SweepReport& report) {
-  const VaultPaths paths(absl::StrCat(config.data, "/vaults/", memory.name()));
-  NS_ASSIGN_OR_RETURN(VaultView vault,
-                      ViewVault(fs, paths, memory.name(), config, memory, now));
-  VaultSweep sweep(fs, paths, vault, config, now, act, memory, report);
+// The names under which there are journals, by whose they say to be.
+using Claims = std::map<JournalOwner, std::vector<std::string>>;
+
+std::string VaultPath(const SweepConfig& config, const std::string& name) {
+  return absl::StrCat(config.data, "/vaults/", name);
+}
+
+Claims ListClaims(FileSystem& data, const SweepConfig& config,
+                  const std::vector<std::string>& names) {
+  Claims claims;
+  for (const std::string& name : names) {
+    const VaultPaths paths(VaultPath(config, name));
+    const auto identity = PeekJournalIdentity(data, paths.journal);
+    if (identity.ok()) claims[identity->owner].push_back(name);
+  }
+  return claims;
+}
+
+// Whose packs they are says a vault's id, and each has one name: who can make
+// directories and journals cannot make a second owner.
+absl::Status CheckName(const SweepState& state, const Claims& claims,
+                       const SweptVault& memory, const VaultId& id) {
+  const auto two = [&id](absl::string_view a, absl::string_view b) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("its journal is of vault ", id.Hex(),
+                     ", and so is that of ", b, ": one of ", a, " and ", b,
+                     " was not made by the server; look for an intruder"));
+  };
+  for (const SweptVault& other : state.vaults()) {
+    if (other.vault_id() == id.text() && other.name() != memory.name()) {
+      return two(memory.name(), other.name());
+    }
+  }
+  if (memory.vault_id() == id.text()) return absl::OkStatus();
+  if (!memory.vault_id().empty()) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "its journal is of vault ", id.Hex(), ", and was of vault ",
+        HexEncode(AsBytes(memory.vault_id())), " when it was last looked at"));
+  }
+  const auto claimed = claims.find(JournalOwnerOf(id));
+  if (claimed == claims.end()) return absl::OkStatus();
+  for (const std::string& other : claimed->second) {
+    if (other != memory.name()) return two(memory.name(), other);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SweepVault(const SweepConfig& config, const Claims& claims,
+                        absl::Time now, bool act, const SweepState& state,
+                        SweptVault& memory, SweepReport& report) {
+  // One for each vault: its directories are those of the proof until the end.
+  NS_ASSIGN_OR_RETURN(const auto data, NewConfinedFileSystem(config.data));
+  const VaultPaths paths(VaultPath(config, memory.name()));
+  NS_ASSIGN_OR_RETURN(VaultView vault, ViewVault(*data, paths, memory.name(),
+                                                 config, memory, now));
+  NS_RETURN_IF_ERROR(CheckName(state, claims, memory, vault.id));
+  memory.set_vault_id(std::string(vault.id.text()));
+  VaultSweep sweep(*data, paths, vault, config, now, act, memory, report);
   const absl::Status status = sweep.Run();
   sweep.Remember(memory);
   memory.set_records(vault.state.records());
   memory.set_chain(std::string(AsText(vault.chain)));
   memory.set_seen_unix_ns(absl::ToUnixNanos(now));
   return status;
+}
+
+absl::StatusOr<std::vector<std::string>> ListVaults(FileSystem& data,
+                                                    const SweepConfig& config) {
+  NS_ASSIGN_OR_RETURN(auto names,
+                      data.List(absl::StrCat(config.data, "/vaults")));
+  std::erase_if(names, [](const std::string& name) {
+    return !ValidateName("vault", name).ok();
+  });
+  return names;
 }
 
 }  // namespace
@@ -218,13 +281,17 @@ absl::StatusOr<SweepReport> Sweep(FileSystem& fs, const SweepConfig& config,
     NS_ASSIGN_OR_RETURN(lock, fs.Lock(absl::StrCat(config.state, "/lock")));
   }
   NS_ASSIGN_OR_RETURN(SweepState state, LoadState(fs, config));
-  NS_ASSIGN_OR_RETURN(auto names,
-                      fs.List(absl::StrCat(config.data, "/vaults")));
+  std::vector<std::string> names;
+  Claims claims;
+  {
+    NS_ASSIGN_OR_RETURN(const auto data, NewConfinedFileSystem(config.data));
+    NS_ASSIGN_OR_RETURN(names, ListVaults(*data, config));
+    claims = ListClaims(*data, config, names);
+  }
   SweepReport report;
   for (const std::string& name : names) {
-    if (!ValidateName("vault", name).ok()) continue;
-    const absl::Status status =
-        SweepVault(fs, config, clock.Now(), act, MemoryOf(state, name), report);
+    const absl::Status status = SweepVault(
+        config, claims, clock.Now(), act, state, MemoryOf(state, name), report);
     if (status.ok()) continue;
     report.refused.push_back(
         absl::StrCat("vault ", name, ": ", status.message()));

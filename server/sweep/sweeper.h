@@ -27,7 +27,9 @@ struct SweepReport {
   std::vector<std::string> refused;
 };
 
-// One run over all vaults. Without `act` it writes nothing at all. Changes are
+// One run over all vaults below config.data, where no symbolic link is followed
+// and nothing is taken to be whose it is by its place alone; `fs` is for the
+// sweeper's own files. Without `act` it writes nothing at all. Changes are
 // durable, and each can be interrupted and repeated. A vault or pack that is
 // refused does not stop the others. FAILED_PRECONDITION: another run is under
 // way.

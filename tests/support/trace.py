@@ -8,7 +8,8 @@ CALLS = ("open,openat,openat2,creat,unlink,unlinkat,rename,renameat,renameat2,"
 
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 CALL = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)\)\s*= (\S+)")
-QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# With the directory that the call names before it, if any.
+QUOTED = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"((?:[^"\\]|\\.)*)"')
 DESCRIPTOR = re.compile(r"^\d+<([^>]*)>")
 
 
@@ -56,7 +57,8 @@ def deeds(path):
             descriptor = DESCRIPTOR.match(arguments)
             paths = [descriptor[1]] if descriptor else []
         else:
-            paths = [os.path.normpath(p) for p in QUOTED.findall(arguments)]
+            paths = [os.path.normpath(os.path.join(directory, name))
+                     for directory, name in QUOTED.findall(arguments)]
         if call in ("open", "openat", "openat2") and \
                 not WRITES.search(arguments):
             continue

@@ -106,5 +106,121 @@ TEST_F(FileSystemTest, MakeDirectoriesSyncsTheParentOfOneThatIsThere) {
   EXPECT_EQ(counting.mutating_calls(), 1u);
 }
 
+// Somebody else may write below the root: nothing leads out of it, or to
+// another place in it.
+class ConfinedFileSystemTest : public FileSystemTest {
+ protected:
+  void SetUp() override {
+    FileSystemTest::SetUp();
+    for (const char* name : {"root", "root/ours", "root/theirs", "outside"}) {
+      ASSERT_TRUE(fs_->MakeDirectory(Path(name), 0700).ok());
+    }
+    for (const char* name : {"root/ours/pack", "outside/pack"}) {
+      ASSERT_TRUE(WriteFileDurably(*fs_, Path(name), AsBytes(name), 0600).ok());
+    }
+    auto confined = NewConfinedFileSystem(Path("root"));
+    ASSERT_TRUE(confined.ok()) << confined.status();
+    confined_ = *std::move(confined);
+  }
+  std::string Text(const std::string& path) {
+    return ReadWholeFile(*fs_, path, 100).value_or("");
+  }
+  // Every call that takes a path to something in `directory`.
+  void ExpectAllDenied(const std::string& directory) {
+    const std::string pack = directory + "/pack";
+    const std::string mine = Path("root/theirs/mine");
+    ASSERT_TRUE(WriteFileDurably(*fs_, mine, AsBytes("mine"), 0600).ok());
+    const std::vector<absl::Status> results = {
+        confined_->OpenForRead(pack).status(),
+        confined_->OpenForWrite(pack).status(),
+        confined_->Create(directory + "/new", 0600).status(),
+        confined_->Rename(pack, Path("root/theirs/taken")),
+        confined_->Rename(mine, directory + "/given"),
+        confined_->Replace(pack, Path("root/theirs/taken")),
+        confined_->Replace(mine, pack),
+        confined_->Unlink(pack),
+        confined_->MakeDirectory(directory + "/new", 0700),
+        confined_->SyncDirectory(directory),
+        confined_->List(directory).status(),
+        confined_->Stat(pack).status(),
+        confined_->Space(directory).status(),
+        confined_->Lock(directory + "/lock").status()};
+    for (size_t i = 0; i < results.size(); ++i) {
+      EXPECT_TRUE(absl::IsPermissionDenied(results[i]))
+          << directory << ", call " << i << ": " << results[i];
+    }
+    EXPECT_EQ(Text(mine), "mine");
+  }
+
+  std::unique_ptr<FileSystem> confined_;
+};
+
+TEST_F(ConfinedFileSystemTest, WorksBelowItsRoot) {
+  const std::string a = Path("root/ours/a");
+  auto file = confined_->Create(a, 0600);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE((*file)->WriteAt(0, AsBytes("one")).ok());
+  ASSERT_TRUE((*file)->SyncData().ok());
+  EXPECT_EQ(ReadWholeFile(*confined_, a, 100).value(), "one");
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(confined_->Rename(a, Path("root/ours/pack"))));
+  EXPECT_TRUE(confined_->Rename(a, Path("root/theirs/b")).ok());
+  EXPECT_TRUE(confined_->SyncDirectory(Path("root/theirs")).ok());
+  EXPECT_TRUE(absl::IsNotFound(confined_->Stat(a).status()));
+  EXPECT_EQ(confined_->Stat(Path("root/theirs/b"))->size_bytes, 3u);
+  EXPECT_EQ(confined_->List(Path("root")).value(),
+            (std::vector<std::string>{"ours", "theirs"}));
+  EXPECT_TRUE(confined_->MakeDirectory(Path("root/new"), 0700).ok());
+  EXPECT_TRUE(confined_->MakeDirectory(Path("root/new"), 0700).ok());
+  EXPECT_GT(confined_->Space(Path("root"))->total_bytes, 0u);
+  auto lock = confined_->Lock(Path("root/LOCK"));
+  ASSERT_TRUE(lock.ok());
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(confined_->Lock(Path("root/LOCK")).status()));
+  EXPECT_TRUE(confined_->Unlink(Path("root/theirs/b")).ok());
+  EXPECT_TRUE(absl::IsNotFound(confined_->Unlink(Path("root/theirs/b"))));
+  EXPECT_TRUE(absl::IsNotFound(confined_->List(Path("root/none")).status()));
+}
+
+TEST_F(ConfinedFileSystemTest, NoLinkAndNoDetourLeadsAnywhere) {
+  const std::string link = Path("root/theirs/link");
+  for (const char* target : {"../../outside", "../ours", "/"}) {
+    ASSERT_EQ(::symlink(target, link.c_str()), 0);
+    ExpectAllDenied(link);
+    ASSERT_TRUE(fs_->Unlink(link).ok());
+  }
+  for (const char* path :
+       {"outside", "root/../outside", "root/ours/../../outside",
+        "root/theirs/../ours", "root/./ours", "rootless"}) {
+    ExpectAllDenied(Path(path));
+  }
+  EXPECT_EQ(Text(Path("root/ours/pack")), "root/ours/pack");
+  EXPECT_EQ(Text(Path("outside/pack")), "outside/pack");
+}
+
+TEST_F(ConfinedFileSystemTest, OnlyRegularFilesAreOpened) {
+  const std::string path = Path("root/theirs/pack");
+  ASSERT_EQ(::symlink("../ours/pack", path.c_str()), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(confined_->OpenForRead(path).status()));
+  ASSERT_TRUE(confined_->Unlink(path).ok());
+  EXPECT_EQ(Text(Path("root/ours/pack")), "root/ours/pack");
+  // Would keep whoever opens it waiting.
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(confined_->OpenForRead(path).status()));
+}
+
+TEST_F(ConfinedFileSystemTest, ADirectoryThatWasUsedStaysThatOne) {
+  ASSERT_TRUE(
+      WriteFileDurably(*fs_, Path("root/theirs/pack"), AsBytes("theirs"), 0600)
+          .ok());
+  EXPECT_EQ(confined_->List(Path("root/theirs"))->size(), 1u);
+  ASSERT_TRUE(fs_->Rename(Path("root/theirs"), Path("root/aside")).ok());
+  ASSERT_TRUE(fs_->Rename(Path("root/ours"), Path("root/theirs")).ok());
+  EXPECT_EQ(ReadWholeFile(*confined_, Path("root/theirs/pack"), 100).value(),
+            "theirs");
+  EXPECT_TRUE(confined_->Unlink(Path("root/theirs/pack")).ok());
+  EXPECT_EQ(Text(Path("root/theirs/pack")), "root/ours/pack");
+}
+
 }  // namespace
 }  // namespace nightsafe
