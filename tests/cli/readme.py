@@ -14,14 +14,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cases import wait_for
-from world import World, check, program, repository
+from world import World, check, free_port, program, repository
 
 PROGRAMS = ("nightsafe", "nightsafed", "nightsafe-admin", "nightsafe-sweep")
 BLOCK = re.compile(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", re.S)
 # Checked against the tree: they would install packages and build.
 NOT_RUN = {"build"}
 # The server must not run meanwhile, as the README says.
-WITHOUT_SERVER = {"rebuild", "rescue"}
+WITHOUT_SERVER = {"listen", "rebuild", "rescue"}
 
 
 def read(*path):
@@ -146,8 +146,11 @@ class Reader:
             NIGHTSAFE_PASSPHRASE="a passphrase for both",
             NIGHTSAFE_CONFIG_DIR=os.path.join(root, "etc-nightsafe"),
             NIGHTSAFE_STATE_DIR=os.path.join(root, "var-lib-nightsafe"))
+        admin_address = f"127.0.0.1:{free_port()}"
         # Longer ones first; each is put in once.
         self.instead = {
+            "[::]:7482": admin_address,
+            "backup1.example.org:7482": admin_address,
             "--address backup1.example.org":
                 f"--address 127.0.0.1:{world.port} "
                 f"--enrol-address 127.0.0.1:{world.enrol_port} "

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import random
+import signal
 import stat
 import subprocess
 import sys
@@ -13,12 +14,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cases import Sample, says, wait_for
 from certificates import FORMAT, reissue
-from http2 import FETCH, SESSION, Connection, message
+from http2 import FETCH, SESSION, Connection, field, message
+from revocation import ends_within
 from world import Machine, World, check, free_port, program, \
     seed_from_arguments
 
 LIMIT = 5.0
 GET_SERVER = "/nightsafe.v1.Admin/GetServer"
+AUDIT = "/nightsafe.v1.Admin/Audit"
 DENIED = "not allowed"
 
 
@@ -116,6 +119,16 @@ def added(admins):
     check(not os.path.exists(other), "a refused one left a file")
     check("ops2" not in admins.names(), "ops2 was added")
     return path
+
+
+def interrupted(admins, ops):
+    """The key is on the disk, and nobody knows what the server did."""
+    begun = admins.changed(ops, certificate="")
+    says(admins.run(begun, "status", expect=1), "not finished", "admin add ops")
+    admins.world.admin("admin", "add", "ops", "--out", begun)
+    with open(begun) as one, open(ops) as other:
+        check(json.load(one) == json.load(other), "another certificate")
+    admins.run(begun, "host", "list")
 
 
 def every_command(admins, ops):
@@ -256,11 +269,11 @@ def stolen(admins, ops):
     sample.intact()
 
 
-def revoked_in_a_stream(admins):
-    path, _ = admins.add("eve")
+def slow_scrub(admins, path):
+    """One that would take hours, and has begun."""
     scrub = subprocess.Popen(
         [program("nightsafe-admin"), "--server", admins.address,
-         "--credential", path, "scrub", "--rate", "1000"],
+         "--credential", path, "scrub", "--rate", "100"],
         env=admins.world.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -268,6 +281,12 @@ def revoked_in_a_stream(admins):
         check(scrub.poll() is None, "the scrub ended early")
         return admins.world.metric("nightsafe_scrub_running") > 0
     wait_for(running, "the scrub")
+    return scrub
+
+
+def revoked_in_a_stream(admins):
+    path, _ = admins.add("eve")
+    scrub = slow_scrub(admins, path)
     admins.world.admin("admin", "revoke", "eve", "--reason", "left")
     begin = time.monotonic()
     output = scrub.communicate(timeout=60)[0].decode()
@@ -285,6 +304,35 @@ def revoked_in_a_stream(admins):
     says(output, "is revoked")
     says(admins.world.admin("reader", "add", "eve", expect=1), "is revoked")
     return path
+
+
+def takes_nothing(admins):
+    """One that asks for a journal, and has no room for a byte of it."""
+    path, _ = admins.add("mute")
+    connection = Connection(admins.unpacked(path, "mute"), "admin", window=0)
+    stream = connection.headers(AUDIT)
+    connection.data(stream, message(field(1, b"main")), end=True)
+    ends_within("an admin who takes nothing", connection, stream,
+                lambda: admins.world.admin("admin", "revoke", "mute"))
+
+
+def idle(admins, ops):
+    """Who takes nothing is idle; who waits for the server at work is not."""
+    world = admins.world
+    world.stop_server()
+    world.configure(idle_timeout_seconds=2)
+    world.start_server()
+    scrub = slow_scrub(admins, ops)
+    connection = Connection(admins.unpacked(ops, "idle"), "admin", window=0)
+    stream = connection.headers(AUDIT)
+    connection.data(stream, message(field(1, b"main")), end=True)
+    seconds = connection.wait_for_end(stream, 20)
+    check(seconds is not None and seconds > 1.5, f"ended after {seconds} s")
+    check("no message" in connection.ended[stream], connection.ended[stream])
+    connection.listen(3)
+    check(scrub.poll() is None, "a scrub at work was taken for idle")
+    scrub.send_signal(signal.SIGINT)
+    scrub.communicate(timeout=60)
 
 
 def dates(admins):
@@ -306,16 +354,19 @@ def main():
         admins = Admins(Sample(world, random.Random(seed_from_arguments())))
         off(admins)
         ops = added(admins)
+        interrupted(admins, ops)
         every_command(admins, ops)
         wrong_credentials(admins, ops)
         each_listener_has_its_own(admins, ops)
         stolen(admins, ops)
         eve = revoked_in_a_stream(admins)
+        takes_nothing(admins)
         dates(admins)
         world.stop_server()
         world.start_server()
         admins.run(ops, "host", "list")
         says(admins.run(eve, "host", "list", expect=5), "revoked")
+        idle(admins, ops)
         admins.sample.intact()
     print("admin_tcp: ok")
 
