@@ -8,7 +8,6 @@
 namespace nightsafe {
 
 using v1::format::Order;
-using v1::format::ServerRecord;
 
 absl::Status Principals::ApplyAdminAdded(
     const ServerRecord::AdminAdded& added) {

@@ -6,8 +6,6 @@
 
 namespace nightsafe {
 
-using v1::format::ServerRecord;
-
 namespace {
 
 constexpr size_t kMaxCertificateBytes = 64 << 10;

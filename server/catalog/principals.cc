@@ -12,7 +12,6 @@ namespace nightsafe {
 namespace {
 
 using v1::format::Order;
-using v1::format::ServerRecord;
 using v1::format::SignedOrder;
 
 constexpr size_t kMaxReaderVaults = 1024;
