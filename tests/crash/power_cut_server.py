@@ -42,8 +42,9 @@ MOMENTS = (["load"] * 8 + ["ack"] * 5 + ["idle"] + ["start"] * 3
 
 
 class Cuts:
-    def __init__(self, world, disk, rng):
+    def __init__(self, world, ledger, disk, rng):
         self.world = world
+        self.ledger = ledger
         self.disk = disk
         self.rng = rng
         self.longest = 0.4  # seconds; follows how long the backups take
@@ -141,7 +142,7 @@ def run(rounds, seed, kind, left_out):
         world.start_server()
         sources = [Source(world, name, rng) for name in ("web1", "web2")]
         ledger = Ledger(world, world.reader(quick=True), rng)
-        cuts = Cuts(world, disk, rng)
+        cuts = Cuts(world, ledger, disk, rng)
         number = 0
         try:
             while number < rounds:
