@@ -123,9 +123,15 @@ absl::StatusOr<Manifest> ParseManifest(ByteView object) {
 absl::Status VerifyManifest(const Manifest& manifest, const VaultId& vault_id,
                             const VerifyKey& vault_verify_key,
                             const KeyId& opening_key_id) {
+  NS_RETURN_IF_ERROR(VerifyHostCertificate(manifest.clear.certificate(),
+                                           vault_id, vault_verify_key));
+  return VerifyHostSignature(manifest, vault_id, opening_key_id);
+}
+
+absl::Status VerifyHostSignature(const Manifest& manifest,
+                                 const VaultId& vault_id,
+                                 const KeyId& opening_key_id) {
   const v1::format::ManifestClear& clear = manifest.clear;
-  NS_RETURN_IF_ERROR(
-      VerifyHostCertificate(clear.certificate(), vault_id, vault_verify_key));
   NS_RETURN_IF_ERROR(CheckClearPart(clear, vault_id, opening_key_id));
   NS_ASSIGN_OR_RETURN(
       const VerifyKey host_key,

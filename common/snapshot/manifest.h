@@ -41,6 +41,10 @@ absl::StatusOr<Manifest> ParseManifest(ByteView object);
 absl::Status VerifyManifest(const Manifest& manifest, const VaultId& vault_id,
                             const VerifyKey& vault_verify_key,
                             const KeyId& opening_key_id);
+// As VerifyManifest, of a manifest whose certificate was verified before.
+absl::Status VerifyHostSignature(const Manifest& manifest,
+                                 const VaultId& vault_id,
+                                 const KeyId& opening_key_id);
 
 struct OpenedManifest {
   ObjectRef root;

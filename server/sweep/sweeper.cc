@@ -243,15 +243,23 @@ absl::Status CheckName(const SweepState& state, const Claims& claims,
   return absl::OkStatus();
 }
 
-absl::Status SweepVault(const SweepConfig& config, const Claims& claims,
+// What the data directory says of itself, none of it believed.
+struct Surroundings {
+  std::vector<std::string> names;
+  Claims claims;
+  VaultVerifyKeys keys;
+};
+
+absl::Status SweepVault(const SweepConfig& config, const Surroundings& around,
                         absl::Time now, bool act, const SweepState& state,
                         SweptVault& memory, SweepReport& report) {
   // One for each vault: its directories are those of the proof until the end.
   NS_ASSIGN_OR_RETURN(const auto data, NewConfinedFileSystem(config.data));
   const VaultPaths paths(VaultPath(config, memory.name()));
-  NS_ASSIGN_OR_RETURN(VaultView vault, ViewVault(*data, paths, memory.name(),
-                                                 config, memory, now));
-  NS_RETURN_IF_ERROR(CheckName(state, claims, memory, vault.id));
+  NS_ASSIGN_OR_RETURN(
+      VaultView vault,
+      ViewVault(*data, paths, memory.name(), config, around.keys, memory, now));
+  NS_RETURN_IF_ERROR(CheckName(state, around.claims, memory, vault.id));
   memory.set_vault_id(std::string(vault.id.text()));
   VaultSweep sweep(*data, paths, vault, config, now, act, memory, report);
   const absl::Status status = sweep.Run();
@@ -272,6 +280,16 @@ absl::StatusOr<std::vector<std::string>> ListVaults(FileSystem& data,
   return names;
 }
 
+absl::StatusOr<Surroundings> LookAround(const SweepConfig& config,
+                                        const Clock& clock) {
+  NS_ASSIGN_OR_RETURN(const auto data, NewConfinedFileSystem(config.data));
+  Surroundings around;
+  NS_ASSIGN_OR_RETURN(around.names, ListVaults(*data, config));
+  around.claims = ListClaims(*data, config, around.names);
+  NS_ASSIGN_OR_RETURN(around.keys, ReadVaultVerifyKeys(*data, config, clock));
+  return around;
+}
+
 }  // namespace
 
 absl::StatusOr<SweepReport> Sweep(FileSystem& fs, const SweepConfig& config,
@@ -281,17 +299,11 @@ absl::StatusOr<SweepReport> Sweep(FileSystem& fs, const SweepConfig& config,
     NS_ASSIGN_OR_RETURN(lock, fs.Lock(absl::StrCat(config.state, "/lock")));
   }
   NS_ASSIGN_OR_RETURN(SweepState state, LoadState(fs, config));
-  std::vector<std::string> names;
-  Claims claims;
-  {
-    NS_ASSIGN_OR_RETURN(const auto data, NewConfinedFileSystem(config.data));
-    NS_ASSIGN_OR_RETURN(names, ListVaults(*data, config));
-    claims = ListClaims(*data, config, names);
-  }
+  NS_ASSIGN_OR_RETURN(const Surroundings around, LookAround(config, clock));
   SweepReport report;
-  for (const std::string& name : names) {
+  for (const std::string& name : around.names) {
     const absl::Status status = SweepVault(
-        config, claims, clock.Now(), act, state, MemoryOf(state, name), report);
+        config, around, clock.Now(), act, state, MemoryOf(state, name), report);
     if (status.ok()) continue;
     report.refused.push_back(
         absl::StrCat("vault ", name, ": ", status.message()));

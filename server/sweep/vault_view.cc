@@ -5,7 +5,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/crypto/keyring.h"
 #include "common/order/order.h"
+#include "server/catalog/registry.h"
 #include "server/journal/journal_reader.h"
 #include "server/vault/retention_words.h"
 
@@ -21,9 +23,14 @@ constexpr absl::Duration kClockSlack = absl::Hours(1);
 
 class Replay {
  public:
-  Replay(const SweptVault& seen, const JournalIdentity& identity)
+  Replay(const SweptVault& seen, const JournalIdentity& identity,
+         const VaultVerifyKeys& keys)
       : seen_(seen) {
     view_.chain = JournalGenesis(identity.kind, identity.owner);
+    view_.id = VaultId::FromValidBytes(identity.owner.view());
+    const auto key = keys.find(view_.id);
+    has_key_ = key != keys.end();
+    if (has_key_) view_.state.RequireSignedCommits(view_.id, key->second);
   }
 
   absl::Status Take(ByteView bytes) {
@@ -32,6 +39,11 @@ class Replay {
       return absl::DataLossError("journal record is not a VaultRecord");
     }
     NS_RETURN_IF_ERROR(CheckTime(record));
+    if (record.has_commit() && !has_key_) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          "the server's journal has no verify key of vault ", view_.id.Hex(),
+          ": who made its snapshots cannot be checked"));
+    }
     NS_RETURN_IF_ERROR(view_.state.Apply(record));
     view_.chain = NextChain(view_.chain, HashOf(bytes));
     if (view_.state.records() != seen_.records()) return absl::OkStatus();
@@ -75,9 +87,10 @@ class Replay {
 
   const SweptVault& seen_;
   VaultView view_;
+  bool has_key_ = false;
 };
 
-absl::Status CheckInit(const VaultState& state, const JournalIdentity& identity,
+absl::Status CheckInit(const VaultState& state, const VaultId& vault,
                        const std::string& name, const ServerId& server) {
   const VaultRecord::VaultInit& init = state.init();
   if (init.server_id() != server.text()) {
@@ -89,7 +102,7 @@ absl::Status CheckInit(const VaultState& state, const JournalIdentity& identity,
                       VerifyKey::FromBytes(AsBytes(init.admin_public_key())));
   NS_RETURN_IF_ERROR(CheckServerId(server, key));
   NS_ASSIGN_OR_RETURN(VaultId id, VaultId::FromBytes(AsBytes(init.vault_id())));
-  if (init.name() != name || JournalOwnerOf(id) != identity.owner) {
+  if (init.name() != name || id != vault) {
     return absl::PermissionDeniedError(absl::StrCat(
         "its first record makes vault ", init.name(), ", not ", name));
   }
@@ -132,16 +145,32 @@ absl::Status SyncJournal(FileSystem& fs, const std::string& directory) {
 
 }  // namespace
 
+absl::StatusOr<VaultVerifyKeys> ReadVaultVerifyKeys(FileSystem& fs,
+                                                    const SweepConfig& config,
+                                                    const Clock& clock) {
+  NS_ASSIGN_OR_RETURN(
+      const auto registry,
+      Registry::OpenReadOnly(fs, absl::StrCat(config.data, "/server"), clock));
+  VaultVerifyKeys keys;
+  for (const VaultRegistration& vault : registry->Vaults()) {
+    if (VaultIdOf(vault.verify_key) == vault.id) {
+      keys[vault.id] = vault.verify_key;
+    }
+  }
+  return keys;
+}
+
 absl::StatusOr<VaultView> ViewVault(FileSystem& fs, const VaultPaths& paths,
                                     const std::string& name,
                                     const SweepConfig& config,
+                                    const VaultVerifyKeys& keys,
                                     const SweptVault& seen, absl::Time now) {
   NS_ASSIGN_OR_RETURN(JournalIdentity identity,
                       PeekJournalIdentity(fs, paths.journal));
   if (identity.kind != JournalKind::kVault) {
     return absl::PermissionDeniedError("its journal is none of a vault");
   }
-  Replay replay(seen, identity);
+  Replay replay(seen, identity, keys);
   NS_RETURN_IF_ERROR(ReadJournal(fs, paths.journal, identity,
                                  [&](ByteView bytes, const JournalPosition&) {
                                    return replay.Take(bytes);
@@ -149,10 +178,9 @@ absl::StatusOr<VaultView> ViewVault(FileSystem& fs, const VaultPaths& paths,
                          .status());
   NS_RETURN_IF_ERROR(replay.Finish());
   VaultView& view = replay.view();
-  NS_RETURN_IF_ERROR(CheckInit(view.state, identity, name, config.server));
+  NS_RETURN_IF_ERROR(CheckInit(view.state, view.id, name, config.server));
   NS_RETURN_IF_ERROR(CheckRecords(view.state, config, now));
   NS_RETURN_IF_ERROR(SyncJournal(fs, paths.journal));
-  view.id = VaultId::FromValidBytes(AsBytes(view.state.init().vault_id()));
   return std::move(view);
 }
 

@@ -305,7 +305,7 @@ absl::Status DataDirectory::AddVault(const VaultRegistration& vault,
                     registry_->first_admin_key(), sealed_keyring, clock_);
   if (!absl::IsAlreadyExists(created)) {
     NS_RETURN_IF_ERROR(created);
-  } else if (!VaultJournal::OpenReadOnly(fs_, paths.journal, vault.id, clock_)
+  } else if (!VaultJournal::OpenReadOnly(fs_, paths.journal, vault, clock_)
                   .ok()) {
     return absl::FailedPreconditionError(absl::StrCat(
         paths.journal, " is what an interrupted addition of another vault of ",

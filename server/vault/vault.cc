@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(
     const Clock& clock, ObjectIndex& index, const StoreOptions& options,
     StartupReport& report, const IndexProgress& progress) {
   NS_ASSIGN_OR_RETURN(std::unique_ptr<VaultJournal> journal,
-                      VaultJournal::Open(fs, paths.journal, vault.id, clock));
+                      VaultJournal::Open(fs, paths.journal, vault, clock));
   NS_RETURN_IF_ERROR(
       RecoverVault(fs, paths, vault, index, *journal, report, progress));
   return std::unique_ptr<Vault>(
@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::OpenReadOnly(
     const Clock& clock, ObjectIndex& index, StartupReport& report) {
   NS_ASSIGN_OR_RETURN(
       std::unique_ptr<VaultJournal> journal,
-      VaultJournal::OpenReadOnly(fs, paths.journal, vault.id, clock));
+      VaultJournal::OpenReadOnly(fs, paths.journal, vault, clock));
   NS_RETURN_IF_ERROR(
       IndexVault(fs, paths, vault, index, *journal, report, {}).status());
   return std::unique_ptr<Vault>(new Vault(fs, paths, vault, clock, index,

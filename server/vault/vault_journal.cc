@@ -51,13 +51,14 @@ absl::Status VaultJournal::Create(FileSystem& fs, absl::string_view directory,
 }
 
 absl::StatusOr<std::unique_ptr<VaultJournal>> VaultJournal::Open(
-    FileSystem& fs, absl::string_view directory, const VaultId& vault,
+    FileSystem& fs, absl::string_view directory, const VaultRegistration& vault,
     const Clock& clock) {
   std::unique_ptr<VaultJournal> journal(new VaultJournal(clock));
   VaultState state;
+  state.RequireSignedCommits(vault.id, vault.verify_key);
   NS_ASSIGN_OR_RETURN(
       std::unique_ptr<JournalWriter> writer,
-      JournalWriter::Open(fs, directory, IdentityOf(vault),
+      JournalWriter::Open(fs, directory, IdentityOf(vault.id),
                           kVaultJournalOptions,
                           [&](ByteView record, const JournalPosition&) {
                             return Replay(record, state);
@@ -71,12 +72,13 @@ absl::StatusOr<std::unique_ptr<VaultJournal>> VaultJournal::Open(
 }
 
 absl::StatusOr<std::unique_ptr<VaultJournal>> VaultJournal::OpenReadOnly(
-    FileSystem& fs, absl::string_view directory, const VaultId& vault,
+    FileSystem& fs, absl::string_view directory, const VaultRegistration& vault,
     const Clock& clock) {
   std::unique_ptr<VaultJournal> journal(new VaultJournal(clock));
   VaultState state;
+  state.RequireSignedCommits(vault.id, vault.verify_key);
   NS_ASSIGN_OR_RETURN(JournalContents contents,
-                      ReadJournal(fs, directory, IdentityOf(vault),
+                      ReadJournal(fs, directory, IdentityOf(vault.id),
                                   [&](ByteView record, const JournalPosition&) {
                                     return Replay(record, state);
                                   }));

@@ -29,12 +29,12 @@ class VaultJournal {
                              ByteView sealed_keyring, const Clock& clock);
   // Replays; errors as JournalWriter::Open. Borrows fs and clock.
   static absl::StatusOr<std::unique_ptr<VaultJournal>> Open(
-      FileSystem& fs, absl::string_view directory, const VaultId& vault,
-      const Clock& clock);
+      FileSystem& fs, absl::string_view directory,
+      const VaultRegistration& vault, const Clock& clock);
   // Writes nothing and refuses every change.
   static absl::StatusOr<std::unique_ptr<VaultJournal>> OpenReadOnly(
-      FileSystem& fs, absl::string_view directory, const VaultId& vault,
-      const Clock& clock);
+      FileSystem& fs, absl::string_view directory,
+      const VaultRegistration& vault, const Clock& clock);
 
   // Sees the state, with the time the records will bear, and returns the
   // records to append: none means nothing is to be done.

@@ -97,14 +97,18 @@ void VaultState::ApplyRetention(const VaultRecord& record, bool goes_back) {
 }
 
 absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
+  NS_ASSIGN_OR_RETURN(Manifest manifest,
+                      ParseManifest(AsBytes(commit.manifest())));
+  if (const absl::Status made = CheckCommit(commit, manifest); !made.ok()) {
+    retention_.Report(records_, made.message());
+    return absl::OkStatus();
+  }
   const size_t place = snapshots().size();
   if (commit.sequence() != place + 1) {
     return absl::DataLossError(absl::StrCat("commit ", commit.sequence(),
                                             " where commit ", place + 1,
                                             " was expected"));
   }
-  NS_ASSIGN_OR_RETURN(Manifest manifest,
-                      ParseManifest(AsBytes(commit.manifest())));
   NS_ASSIGN_OR_RETURN(SessionId session,
                       SessionId::FromBytes(AsBytes(commit.session())));
   for (const VaultRecord::PackLength& length : commit.packs()) {
@@ -139,6 +143,17 @@ absl::Status VaultState::ApplyCommit(const VaultRecord::Commit& commit) {
   sessions_[{info.host, session}] = place;
   retention_.Add(std::move(info), !clear.keyed_name().empty());
   return absl::OkStatus();
+}
+
+absl::Status VaultState::CheckCommit(const VaultRecord::Commit& commit,
+                                     const Manifest& manifest) {
+  NS_RETURN_IF_ERROR(CheckSameCommit(commit, manifest));
+  if (retention_.Find(manifest.id) != nullptr) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "snapshot ", manifest.id.Hex(), " is committed a second time"));
+  }
+  if (!signatures_.has_value()) return absl::OkStatus();
+  return signatures_->Check(manifest);
 }
 
 void VaultState::ApplyChain(const ManifestClear& clear, SnapshotInfo& info) {

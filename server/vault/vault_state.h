@@ -17,6 +17,7 @@
 #include "common/crypto/blake3.h"
 #include "nightsafe/v1/format/journal.pb.h"
 #include "nightsafe/v1/format/manifest.pb.h"
+#include "server/vault/commit_check.h"
 #include "server/vault/retention_state.h"
 #include "server/vault/snapshot_info.h"
 
@@ -79,6 +80,12 @@ struct LastScrub {
 // Thread-compatible.
 class VaultState {
  public:
+  // From the first record on, a commit whose manifest is not signed by a host
+  // that `vault_key` certifies is not allowed. Whoever replays a journal that
+  // somebody else may have written asks for it, before the first commit.
+  void RequireSignedCommits(const VaultId& vault, const VerifyKey& vault_key) {
+    signatures_.emplace(vault, vault_key);
+  }
   // DATA_LOSS: the record makes no sense after those before it. One that is not
   // allowed (RetentionState) is OK and changes nothing.
   absl::Status Apply(const v1::format::VaultRecord& record);
@@ -130,6 +137,9 @@ class VaultState {
   };
 
   absl::Status ApplyCommit(const v1::format::VaultRecord::Commit& commit);
+  // PERMISSION_DENIED: no host made it.
+  absl::Status CheckCommit(const v1::format::VaultRecord::Commit& commit,
+                           const Manifest& manifest);
   absl::Status ApplyPackSealed(
       const v1::format::VaultRecord::PackSealed& sealed);
   absl::Status ApplyPackEnded(const v1::format::VaultRecord::PackEnded& ended,
@@ -145,6 +155,7 @@ class VaultState {
 
   v1::format::VaultRecord::VaultInit init_;
   RetentionState retention_;
+  std::optional<CommitSignatures> signatures_;
   absl::flat_hash_map<std::pair<std::string, SessionId>, size_t> sessions_;
   std::map<std::tuple<std::string, std::string, uint32_t>, Chain> chains_;
   absl::flat_hash_map<SetName, bool> keyed_;

@@ -33,6 +33,9 @@ VaultRecord CommitOf(FuzzInput& input, const VaultState& state) {
     pack.set_length(input.Number(4));
   }
   v1::format::ManifestClear clear;
+  clear.set_host(commit.host());
+  clear.set_set(input.Below(8) > 0 ? commit.set() : "d");
+  clear.set_session(commit.session());
   clear.set_chain_counter(input.Number());
   if (input.Flag()) clear.set_keyed_name(input.Text());
   if (input.Flag()) clear.set_restarted(true);
@@ -90,13 +93,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } else if (!record.ParseFromString(input.Text(2))) {
       continue;
     }
+    const uint64_t forged = state.retention().forged_records();
     const absl::Status applied = state.Apply(record);
     VaultRecord copy;
     NS_CHECK(copy.ParseFromString(record.SerializeAsString()));
     NS_CHECK(again.Apply(copy) == applied);
     // Whoever replays a journal stops at the first record that makes no sense.
     if (!applied.ok()) break;
-    if (record.has_commit()) {
+    if (record.has_commit() && state.retention().forged_records() == forged) {
       const auto session =
           SessionId::FromBytes(AsBytes(record.commit().session()));
       NS_CHECK(session.ok());

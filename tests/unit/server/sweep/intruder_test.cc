@@ -156,5 +156,49 @@ TEST_F(IntruderTest, AVaultHasOneName) {
   EXPECT_EQ(Files(forged.sealed), sealed);
 }
 
+// They would be the first and the last of their day, and the true one between
+// them would go by the policy in force.
+TEST_F(IntruderTest, CommitsThatNoHostMadeChangeNothing) {
+  MakeGarbage();
+  uint64_t sequence = days_ + 30;
+  const TestHost forger = TestVault().MakeHost("web1", 1);
+  for (const SealedObject& root : ledger_[0].objects) {
+    const SessionId session = RandomId<SessionId>();
+    Append(CommitOf(forger, session, forger.MakeManifest(root.ref, session),
+                    ++sequence));
+  }
+  // One that the host did make, again.
+  const std::string& manifest = ledger_[0].objects.back().bytes;
+  const auto parsed = ParseManifest(AsBytes(manifest));
+  ASSERT_TRUE(parsed.ok());
+  const auto session = SessionId::FromBytes(AsBytes(parsed->clear.session()));
+  Append(CommitOf(web_, *session, manifest, ++sequence));
+  CallRemoved(garbage_);
+  const uint64_t forged = ledger_[0].objects.size() + 1;
+
+  EXPECT_TRUE(absl::StrContains(Refusals(Run()), "a second time"));
+  config_.accepted_forged_records = forged - 1;
+  EXPECT_EQ(Run().moved, 0u);
+  config_.accepted_forged_records = forged;
+  const SweepReport report = Run();
+  EXPECT_EQ(Refusals(report), "");
+  EXPECT_EQ(report.moved, 2u);
+  Start();
+  ExpectLedger();
+  EXPECT_EQ(vault_->Snapshots({}).size(), days_ + 29);
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(6, 200, 9)).ok());
+}
+
+TEST_F(IntruderTest, TheVaultsOwnKeySaysWhoCommits) {
+  DepositApart(1);
+  Stop();
+  VaultRegistration other = vault_keys_.registration();
+  other.verify_key = SigningKey::Generate().verify_key();
+  InitServer(other);
+  EXPECT_TRUE(absl::StrContains(Refusals(Run()), "no verify key of vault"));
+  InitServer(vault_keys_.registration());
+  EXPECT_EQ(Refusals(Run()), "");
+}
+
 }  // namespace
 }  // namespace nightsafe

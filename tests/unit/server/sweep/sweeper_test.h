@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "server/catalog/registry.h"
 #include "server/journal/journal_writer.h"
 #include "server/pack/seal.h"
 #include "server/sweep/sweeper.h"
@@ -30,6 +31,17 @@ class SweeperTest : public VaultTest {
     config_ = {
         .data = directory_, .state = directory_ + "/sweep", .server = server_};
     std::filesystem::create_directories(config_.state);
+    InitServer(vault_keys_.registration());
+  }
+
+  void InitServer(const VaultRegistration& vault) {
+    const std::string server = directory_ + "/server";
+    std::filesystem::remove_all(server);
+    std::filesystem::create_directories(server);
+    ASSERT_TRUE(Registry::Init(*posix_, server, server_, admin_, clock_).ok());
+    auto registry = Registry::Open(*posix_, server, clock_);
+    ASSERT_TRUE(registry.ok()) << registry.status();
+    ASSERT_TRUE((*registry)->AddVault(vault).ok());
   }
 
   // A day later: a snapshot whose objects lie in packs of their own.
@@ -55,6 +67,19 @@ class SweeperTest : public VaultTest {
       if (pack.has_value() && !before.contains(name)) packs.push_back(*pack);
     }
     return packs;
+  }
+  // As if the host had made it.
+  static VaultRecord CommitOf(const TestHost& host, const SessionId& session,
+                              const std::string& manifest, uint64_t sequence) {
+    VaultRecord record;
+    VaultRecord::Commit& commit = *record.mutable_commit();
+    commit.set_sequence(sequence);
+    commit.set_host(host.registration().name);
+    commit.set_set(host.set());
+    commit.set_session(std::string(session.text()));
+    commit.set_manifest(manifest);
+    commit.set_domain_number(host.registration().domain_number);
+    return record;
   }
   // While no server runs.
   void Append(const VaultRecord& unstamped) {

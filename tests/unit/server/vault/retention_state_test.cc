@@ -9,6 +9,7 @@ namespace nightsafe {
 namespace {
 
 using v1::format::Order;
+using v1::format::VaultRecord;
 
 constexpr absl::Duration kDay = absl::Hours(24);
 constexpr SnapshotLife kLive = SnapshotLife::kLive;
@@ -251,6 +252,74 @@ TEST_F(RetentionStateTest, AReplayComesToTheSame) {
   }
   EXPECT_EQ(again.retention().Find(id)->life, kPurged);
   EXPECT_EQ(again.retention().forged_records(), 1u);
+}
+
+// The copy must not make the original go, nor count as a snapshot of its day.
+TEST_F(RetentionStateTest, ASnapshotIsCommittedOnce) {
+  const SnapshotId id = journal_.Commit(web_);
+  VaultRecord copy = journal_.records().back();
+  journal_.Pass(kDay);
+  journal_.Commit(web_);
+  for (uint64_t sequence : {1, 3}) {
+    copy.mutable_commit()->set_sequence(sequence);
+    const absl::Status status = journal_.AppendJudged(copy);
+    EXPECT_TRUE(absl::StrContains(status.message(), "a second time")) << status;
+  }
+  EXPECT_EQ(journal_.state().snapshots().size(), 2u);
+  EXPECT_EQ(journal_.retention().Find(id)->sequence, 1u);
+  // The next one goes on as if they were not there.
+  journal_.Commit(web_);
+  EXPECT_EQ(journal_.state().snapshots().size(), 3u);
+}
+
+TEST_F(RetentionStateTest, ACommitIsOfTheHostSetAndSessionOfItsManifest) {
+  TestHost other = journal_.MakeHost("web1", "other");
+  journal_.Commit(other);
+  const VaultRecord true_record = journal_.records().back();
+  RetentionJournal journal;
+  VaultRecord record = true_record;
+  record.mutable_commit()->set_set("files");
+  EXPECT_FALSE(journal.AppendJudged(record).ok());
+  record = true_record;
+  record.mutable_commit()->set_host("db1");
+  EXPECT_FALSE(journal.AppendJudged(record).ok());
+  record = true_record;
+  record.mutable_commit()->set_session(
+      std::string(RandomId<SessionId>().text()));
+  EXPECT_FALSE(journal.AppendJudged(record).ok());
+  EXPECT_TRUE(journal.state().snapshots().empty());
+  EXPECT_TRUE(journal.AppendJudged(true_record).ok());
+  EXPECT_EQ(journal.state().snapshots().size(), 1u);
+}
+
+TEST_F(RetentionStateTest, ACommitIsSignedByAHostOfTheVault) {
+  const TestVault& vault = journal_.vault();
+  TestHost foreign = TestVault().MakeHost("web1", 9);
+  journal_.Commit(web_);
+  journal_.Commit(web_);
+  const SnapshotId of_another_vault = journal_.Commit(foreign);
+  VaultState strict;
+  strict.RequireSignedCommits(vault.registration().id,
+                              vault.registration().verify_key);
+  for (const auto& record : journal_.records()) {
+    ASSERT_TRUE(strict.Apply(record).ok());
+  }
+  EXPECT_EQ(strict.snapshots().size(), 2u);
+  EXPECT_EQ(strict.retention().Find(of_another_vault), nullptr);
+  EXPECT_EQ(strict.retention().forged_records(), 1u);
+
+  // The certificate is genuine and known, the signature is not the host's.
+  journal_.Commit(web_);
+  VaultRecord unsigned_record = journal_.records().back();
+  unsigned_record.mutable_commit()->set_sequence(3);
+  std::string& manifest = *unsigned_record.mutable_commit()->mutable_manifest();
+  manifest.back() = static_cast<char>(manifest.back() ^ 1);
+  ASSERT_TRUE(strict.Apply(unsigned_record).ok());
+  EXPECT_EQ(strict.snapshots().size(), 2u);
+  EXPECT_EQ(strict.retention().forged_records(), 2u);
+  EXPECT_TRUE(absl::StrContains(strict.retention().forged().back().reason,
+                                "not signed by host"))
+      << strict.retention().forged().back().reason;
 }
 
 }  // namespace
