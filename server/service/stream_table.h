@@ -1,6 +1,6 @@
-// The streams of hosts and readers that are open, and what ends one that should
-// not be: idle, too slow, too old, superseded, of a principal that was revoked,
-// or of a server that stops.
+// The streams of hosts, readers or admins that are open, and what ends one that
+// should not be: idle, too slow, too old, superseded, of a principal that was
+// revoked, or of a server that stops.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -33,7 +33,7 @@ struct StreamLimits {
   // How often the supervisor looks.
   absl::Duration look_interval = absl::Seconds(1);
   // Of one principal at a time: none can take every thread.
-  size_t streams_per_host = 16;
+  size_t streams_per_host = 16;  // or admin
   size_t streams_per_reader = 32;
   size_t sessions_per_host = 4;
 };

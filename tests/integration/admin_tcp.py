@@ -297,7 +297,7 @@ def revoked_in_a_stream(admins):
     check(scrub.returncode == 5, f"{scrub.returncode}: {output}")
     says(output, "revoked")
     wait_for(lambda: admins.world.metric("nightsafe_scrub_running") == 0,
-             "the server's end of the scrub", 10)
+             "the server's end of the scrub", 30)
     says(admins.run(path, "status", expect=5), "revoked")
     check(admins.names()["eve"] == "revoked", admins.names())
     _, output = admins.add("eve", expect=1)
