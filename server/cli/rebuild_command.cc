@@ -37,8 +37,9 @@ void AddRebuild(CLI::App& app, Run& run) {
   auto data = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(
       "rebuild",
-      "Make the object index (DATA/index) anew from packs and journals. No "
-      "server may run on DATA meanwhile.");
+      "Make the object index (DATA/index) anew from packs and journals. Packs "
+      "that were removed and lie in packs/sealed, put back by hand or not yet "
+      "taken away, are used again. No server may run on DATA meanwhile.");
   command->add_option("DATA", *data, "data directory")->required();
   command->callback([&run, data] { run = [data] { return Rebuild(*data); }; });
 }

@@ -1,5 +1,6 @@
 #include "server/sweep/sweeper.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,6 +98,7 @@ class VaultSweep {
     for (const std::string& directory :
          {paths_.sealed, paths_.open, paths_.removed}) {
       NS_ASSIGN_OR_RETURN(auto names, fs_.List(directory));
+      if (directory == paths_.removed) ForgetOthers(names);
       for (const std::string& name : names) {
         const auto pack = ParsePackFileName(name);
         if (!pack.has_value()) continue;
@@ -115,6 +117,14 @@ class VaultSweep {
       }
     }
     return doomed;
+  }
+
+  // The delay of one that was put back begins anew when it goes again.
+  void ForgetOthers(const std::vector<std::string>& names) {
+    std::erase_if(moved_, [&](const auto& moved) {
+      return !std::binary_search(names.begin(), names.end(),
+                                 PackFileName(moved.first));
+    });
   }
 
   absl::Status TakeAway(const PackId& pack, const std::string& path) {

@@ -220,8 +220,10 @@ absl::StatusOr<uint64_t> DataDirectory::Rebuild(
   StartupReport unread;
   StartupReport& found = report != nullptr ? *report : unread;
   found = {};
+  DataOptions take_back = options;
+  take_back.take_back_removed = true;
   NS_ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> data,
-                      OpenWith(fs, path, clock, options, found, progress));
+                      OpenWith(fs, path, clock, take_back, found, progress));
   NS_KILL_POINT("rebuild.index-made");
   NS_RETURN_IF_ERROR(data->Close());
   return found.objects_indexed;

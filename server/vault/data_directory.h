@@ -54,6 +54,7 @@ class DataDirectory {
       StartupReport& report);
 
   // Makes index/ anew from packs and journals, and returns the objects in it.
+  // Packs that were removed and lie among the finished ones are used again.
   // Takes the lock. `progress` gets the objects of the present vault so far;
   // `report`, if any, what was found on the way, also
   // before an error.

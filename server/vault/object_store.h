@@ -45,6 +45,8 @@ struct StoreOptions {
   size_t max_touches = kMaxTouches;
   // Sessions of one host that have no stream.
   size_t max_idle_sessions = kMaxIdleSessions;
+  // When the vault is opened (TakeBackRemoved): somebody asked for it.
+  bool take_back_removed = false;
   // For the model test of collection: called between the steps of a commit,
   // with no lock held, and what is done wrong.
   std::function<void()> between_steps;

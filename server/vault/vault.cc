@@ -10,6 +10,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/io/durable_file.h"
+#include "server/vault/removed_packs.h"
 #include "server/vault/vault_records.h"
 
 namespace nightsafe {
@@ -60,6 +61,9 @@ absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(
     StartupReport& report, const IndexProgress& progress) {
   NS_ASSIGN_OR_RETURN(std::unique_ptr<VaultJournal> journal,
                       VaultJournal::Open(fs, paths.journal, vault, clock));
+  if (options.take_back_removed) {
+    NS_RETURN_IF_ERROR(TakeBackRemoved(fs, paths, vault, *journal, report));
+  }
   NS_RETURN_IF_ERROR(
       RecoverVault(fs, paths, vault, index, *journal, report, progress));
   return std::unique_ptr<Vault>(

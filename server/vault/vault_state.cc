@@ -177,6 +177,17 @@ absl::Status VaultState::ApplyPackSealed(
   if (sealed.toc_hash().size() != pack->toc_hash.size()) {
     return absl::DataLossError("hash of a pack's table has the wrong length");
   }
+  const ByteView hash = AsBytes(sealed.toc_hash());
+  if (pack->removed) {
+    // It was put back, or never taken away. Another pack of that name was not.
+    if (!pack->sealed || pack->synced_length != sealed.length() ||
+        !std::equal(hash.begin(), hash.end(), pack->toc_hash.begin())) {
+      retention_.Report(records_,
+                        "a pack that was removed is finished as another one");
+      return absl::OkStatus();
+    }
+    pack->removed = false;
+  }
   // Of a lost one: it was put back.
   if (std::exchange(pack->lost, false) && !pack->dead) {
     pack->ended_reason.clear();
@@ -184,7 +195,6 @@ absl::Status VaultState::ApplyPackSealed(
   pack->sealed = true;
   pack->synced_length = sealed.length();
   pack->objects = sealed.objects();
-  const ByteView hash = AsBytes(sealed.toc_hash());
   std::copy(hash.begin(), hash.end(), pack->toc_hash.begin());
   pack->seal_order = ++packs_sealed_;
   if (sealed.copies()) pack->first_sequence = 0;

@@ -176,5 +176,60 @@ TEST_F(SweeperTest, AnInterruptedMoveIsFinished) {
 }
 
 // Whose packs they are is not said by the directory in which they are found.
+// As DESIGN.md tells a person to do it.
+TEST_F(SweeperTest, APackThatWasPutBackIsLeftAlone) {
+  MakeGarbage();
+  CallRemoved(garbage_);
+  const auto before = Sealed();
+  ASSERT_EQ(Run().moved, 2u);
+  for (const std::string& name : Files(Paths().removed)) {
+    std::filesystem::rename(Paths().removed + "/" + name,
+                            Paths().sealed + "/" + name);
+  }
+  options_.take_back_removed = true;
+  std::filesystem::remove_all(IndexPath());
+  Start();
+  EXPECT_EQ(report_.notes.size(), 3u);  // and the index that is made anew
+  Stop();
+  for (int run = 0; run < 2; ++run) {
+    const SweepReport report = Run();
+    EXPECT_EQ(Refusals(report), "");
+    EXPECT_EQ(report.moved + report.waiting, 0u);
+    EXPECT_EQ(Sealed(), before);
+    clock_.Set(clock_.Now() + absl::Hours(100));
+  }
+  // When nothing needs it again, the whole delay begins again.
+  CallRemoved(garbage_);
+  EXPECT_EQ(Run().moved, 2u);
+  clock_.Set(clock_.Now() + absl::Hours(71));
+  const SweepReport report = Run();
+  EXPECT_EQ(report.waiting, 2u);
+  EXPECT_EQ(report.unlinked, 0u);
+}
+
+TEST_F(SweeperTest, ANeededPackThatWasCalledRemovedIsUsedAgain) {
+  days_ = 2;
+  const auto before = Sealed();
+  DepositApart(1);
+  const std::vector<PackId> first = NewPacks(before);
+  DepositApart(2);
+  Stop();
+  CallRemoved(first);
+  EXPECT_EQ(Run().refused.size(), 2u);
+  const auto sealed = Sealed();
+  Start();
+  EXPECT_FALSE(FetchAll(*vault_, 1, {ledger_[0].objects[0].ref.id})
+                   .begin()
+                   ->second.status.ok());
+  Stop();
+  options_.take_back_removed = true;
+  std::filesystem::remove_all(IndexPath());
+  Start();
+  ExpectLedger();
+  Stop();
+  EXPECT_EQ(Refusals(Run()), "");
+  EXPECT_EQ(Sealed(), sealed);
+}
+
 }  // namespace
 }  // namespace nightsafe

@@ -1,7 +1,9 @@
 // Packs that cannot be read, are away, come back, or lie under a wrong name.
 #include <fstream>
 
+#include "absl/strings/str_join.h"
 #include "server/pack/format.h"
+#include "server/vault/vault_records.h"
 #include "tests/unit/server/vault/vault_test.h"
 
 namespace nightsafe {
@@ -239,6 +241,51 @@ TEST_F(PutBackTest, BackupHealsAMissingNodePackByItself) {
   EXPECT_GT(rounds, 0);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_TRUE(std::holds_alternative<Committed>(*outcome));
+}
+
+TEST_F(PutBackTest, RemovedPackIsUsedAgainWhenAskedForAndWhole) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(10, 500, 1)).ok());
+  Stop();
+  {
+    auto journal = VaultJournal::Open(*posix_, Paths().journal,
+                                      vault_keys_.registration(), clock_);
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    for (const std::string& path : PackFiles(Paths().sealed)) {
+      const auto pack =
+          ParsePackFileName(stdfs::path(path).filename().string());
+      ASSERT_TRUE((*journal)
+                      ->Update([&](const VaultState&, int64_t) {
+                        return std::vector<v1::format::VaultRecord>{
+                            RemovedRecord(*pack, 0, 0)};
+                      })
+                      .ok());
+    }
+  }
+  // Between a collection and the sweep that is how they lie there.
+  Start();
+  EXPECT_EQ(vault_->figures().stored_objects, 0u);
+  Stop();
+  options_.take_back_removed = true;
+  const std::string data = Pack(Paths().sealed, '\1');
+  FlipBit(data, kPackHeaderBytes + kPackRecordHeaderBytes + 20);
+  Start();
+  ASSERT_FALSE(report_.notes.empty());
+  EXPECT_NE(absl::StrJoin(report_.notes, "\n").find("9 of its 10 objects"),
+            std::string::npos)
+      << absl::StrJoin(report_.notes, "\n");
+  const uint64_t nodes = vault_->figures().stored_objects;
+  EXPECT_GT(nodes, 0u);
+  Stop();
+  FlipBit(data, kPackHeaderBytes + kPackRecordHeaderBytes + 20);
+  Start();
+  EXPECT_EQ(vault_->figures().stored_objects, nodes + 10);
+  ExpectLedger();
+  EXPECT_TRUE(Scrub().problems.empty());
+  Stop();
+  options_.take_back_removed = false;
+  Start();
+  EXPECT_TRUE(report_.notes.empty());
+  ExpectLedger();
 }
 
 TEST_F(PutBackTest, FileThatWasReplacedIsReadByItsName) {

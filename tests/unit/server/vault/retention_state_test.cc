@@ -272,6 +272,33 @@ TEST_F(RetentionStateTest, ASnapshotIsCommittedOnce) {
   EXPECT_EQ(journal_.state().snapshots().size(), 3u);
 }
 
+TEST_F(RetentionStateTest, ARemovedPackComesBackAsTheSameOnly) {
+  const PackId pack = RandomId<PackId>();
+  const auto removed = [&] {
+    return FindPack(journal_.state().packs(), pack)->removed;
+  };
+  VaultRecord sealed;
+  sealed.mutable_pack_sealed()->set_pack(std::string(pack.text()));
+  sealed.mutable_pack_sealed()->set_length(100);
+  sealed.mutable_pack_sealed()->set_objects(1);
+  sealed.mutable_pack_sealed()->set_toc_hash(std::string(32, 'h'));
+  VaultRecord record;
+  record.mutable_pack_removed()->set_pack(std::string(pack.text()));
+  journal_.Append(sealed);
+  journal_.Append(record);
+  VaultRecord other = sealed;
+  other.mutable_pack_sealed()->set_length(101);
+  EXPECT_FALSE(journal_.AppendJudged(other).ok());
+  other = sealed;
+  other.mutable_pack_sealed()->set_toc_hash(std::string(32, 'i'));
+  EXPECT_FALSE(journal_.AppendJudged(other).ok());
+  EXPECT_TRUE(removed());
+  EXPECT_TRUE(journal_.AppendJudged(sealed).ok());
+  EXPECT_FALSE(removed());
+  journal_.Append(record);
+  EXPECT_TRUE(removed());
+}
+
 TEST_F(RetentionStateTest, ACommitIsOfTheHostSetAndSessionOfItsManifest) {
   TestHost other = journal_.MakeHost("web1", "other");
   journal_.Commit(other);
