@@ -94,6 +94,9 @@ const std::map<std::string, Setter>& Setters() {
       {"host_quota_bytes", Bytes(&ServerConfig::host_quota_bytes)},
       {"host_quota_objects", Count(&ServerConfig::host_quota_objects)},
       {"snapshots_per_day", Count(&ServerConfig::snapshots_per_day)},
+      {"commits_per_day", Count(&ServerConfig::commits_per_day)},
+      {"manifest_bytes_per_day", Bytes(&ServerConfig::manifest_bytes_per_day)},
+      {"sets_per_host", Count(&ServerConfig::sets_per_host)},
       {"sessions_per_host", Whole(&ServerConfig::sessions_per_host)},
       {"scrub_interval_days", SetScrubInterval},
       {"scrub_bytes_per_second", SetScrubRate},
@@ -284,15 +287,22 @@ std::string FormatConfig(const ServerConfig& config) {
       "\n# not end, may be collected.\nsession_expiry_seconds: ",
       absl::ToInt64Seconds(config.session_expiry),
       "\n# Threads of each listener.\nmax_threads: ", config.max_threads,
-      "\n# What one host may store, where no policy says otherwise, snapshots "
-      "of"
-      "\n# one set and day, and backups at a time. Past that new data is "
-      "refused"
-      "\n# and nothing else changes. 0: without a limit.\nhost_quota_bytes: ",
+      "\n# What one host may store, where no policy says otherwise, and "
+      "snapshots"
+      "\n# of one set and day. Past that new data is refused and nothing else"
+      "\n# changes. 0: without a limit.\nhost_quota_bytes: ",
       config.host_quota_bytes,
       "\nhost_quota_objects: ", config.host_quota_objects,
       "\nsnapshots_per_day: ", config.snapshots_per_day,
-      "\nsessions_per_host: ", config.sessions_per_host,
+      "\n# Of one host in all its sets, also those whose snapshots have names:"
+      "\n# snapshots and bytes of their manifests of one day, sets. 0: without "
+      "a"
+      "\n# limit.\ncommits_per_day: ",
+      config.commits_per_day,
+      "\nmanifest_bytes_per_day: ", config.manifest_bytes_per_day,
+      "\nsets_per_host: ", config.sets_per_host,
+      "\n# Backups of one host at a time.\nsessions_per_host: ",
+      config.sessions_per_host,
       "\n# Everything stored is read and checked this often, at this rate, with"
       "\n# low priority. Days 0: only when asked. Bytes 0: without a limit."
       "\nscrub_interval_days: ",

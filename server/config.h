@@ -40,7 +40,12 @@ struct ServerConfig {
   uint64_t host_quota_bytes = uint64_t{1} << 40;
   uint64_t host_quota_objects = 20'000'000;
   uint64_t snapshots_per_day = 48;  // of one set that is not keyed
-  int sessions_per_host = 4;        // at a time
+  // Of one host, keyed sets included: manifests stay in the journal and in
+  // memory. 0: without a limit.
+  uint64_t commits_per_day = 20'000;
+  uint64_t manifest_bytes_per_day = 32 << 20;
+  uint64_t sets_per_host = 1'000;  // that it ever committed to
+  int sessions_per_host = 4;       // at a time
   // How often everything stored is read and checked; zero: only when asked.
   absl::Duration scrub_interval = absl::Hours(7 * 24);
   uint64_t scrub_bytes_per_second = 50'000'000;  // 0: without a limit

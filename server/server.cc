@@ -91,7 +91,10 @@ HostLimits LimitsFrom(const EffectivePolicy& effective,
   HostLimits limits{
       .quota_bytes = config.host_quota_bytes,
       .quota_objects = config.host_quota_objects,
-      .snapshots_per_day = static_cast<uint32_t>(config.snapshots_per_day)};
+      .snapshots_per_day = static_cast<uint32_t>(config.snapshots_per_day),
+      .commits_per_day = config.commits_per_day,
+      .manifest_bytes_per_day = config.manifest_bytes_per_day,
+      .sets = config.sets_per_host};
   if (is_set(PolicyRule::kQuotaBytes)) limits.quota_bytes = policy.quota_bytes;
   if (is_set(PolicyRule::kQuotaObjects)) {
     limits.quota_objects = policy.quota_objects;

@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "server/catalog/registry.h"
+#include "server/service/commit_book.h"
 #include "server/vault/vault.h"
 
 namespace nightsafe {
@@ -25,6 +26,10 @@ struct HostLimits {
   uint64_t quota_bytes = 0;
   uint64_t quota_objects = 0;
   uint32_t snapshots_per_day = 0;  // of one set that is not keyed
+  // Of the host, keyed sets included.
+  uint64_t commits_per_day = 0;
+  uint64_t manifest_bytes_per_day = 0;
+  uint64_t sets = 0;  // that it ever committed to
 };
 
 // What is set for a host (`set` empty), or for one of its sets, at a time.
@@ -38,6 +43,14 @@ inline constexpr uint64_t kLeastCharge = 4 << 10;
 inline uint64_t ChargeOf(uint64_t size) {
   return size < kLeastCharge ? kLeastCharge : size;
 }
+// A manifest lies in a pack and in the journal, and stays when all else of its
+// snapshot has gone.
+inline uint64_t ChargeOfManifest(uint64_t size) { return 2 * ChargeOf(size); }
+
+// What is stored can be committed, also at the end of a quota: so much more is
+// for the manifests.
+inline constexpr uint64_t kCommitMarginBytes = 64 << 20;
+inline constexpr uint64_t kCommitMarginObjects = 10'000;
 
 // Thread-safe. A host is charged with every object of its domain that is
 // stored, committed or not. That is counted in the object index when the vault
@@ -49,11 +62,17 @@ class Admission {
   Admission(LimitsOf limits, const Clock& clock)
       : limits_(std::move(limits)), clock_(clock) {}
 
-  // RESOURCE_EXHAUSTED, with a time to try again: the set has as many snapshots
-  // of the last 24 hours as it may have. Not for a session that is committed
-  // already. Of keyed sets there may be any number: what they store is limited.
+  // RESOURCE_EXHAUSTED, with a time to try again: the set, unless it is keyed,
+  // or the host has as many snapshots of the last 24 hours as it may have, or
+  // the host has that many bytes of manifests of them, that many sets, or
+  // passed its quota by the margin for manifests. Not for a session that is
+  // committed already. `manifest_bytes`: 0 before there is a manifest.
   absl::Status AdmitSnapshot(Vault& vault, const HostRegistration& host,
-                             absl::string_view set, const SessionId& session);
+                             absl::string_view set, const SessionId& session,
+                             uint64_t manifest_bytes = 0);
+  // That snapshot is committed; it was not when it was admitted.
+  void NoteCommit(Vault& vault, const HostRegistration& host,
+                  absl::string_view set, uint64_t manifest_bytes);
 
   // Charges the host for an object that is about to be stored.
   // RESOURCE_EXHAUSTED, with a time to try again: a quota would be passed.
@@ -78,12 +97,16 @@ class Admission {
   struct VaultUse {
     std::map<uint32_t, Use> domains;
     std::map<uint32_t, Use> meanwhile;  // added while a count is under way
+    CommitBook commits;
     bool counting = false;
     bool counted = false;
     absl::Time counted_at;
     absl::Duration took;
   };
 
+  absl::Status CheckHost(Vault& vault, const HostRegistration& host,
+                         absl::string_view set, uint64_t manifest_bytes,
+                         absl::Time now);
   // Of a host; asked anew every few seconds.
   HostLimits LimitsFor(Vault& vault, const HostRegistration& host)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -93,6 +116,13 @@ class Admission {
   // Lets go of the mutex while it counts.
   absl::Status Count(Vault& vault, VaultUse& use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // OK if so much more is within the quota and its `margin`. Counts anew before
+  // it refuses, if that may be.
+  absl::Status CheckQuota(Vault& vault, const HostRegistration& host,
+                          VaultUse& all, const Use& more, const Use& margin,
+                          const HostLimits& limits)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Add(VaultUse& all, const HostRegistration& host, const Use& more);
   bool MayCountAgain(const VaultUse& use) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   VaultUse& UseIn(const Vault& vault) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -123,12 +123,15 @@ absl::StatusOr<v1::DepositReply> DepositStream::Commit(
         absl::StrCat("host ", host.name, " was revoked: ask the admin"));
   }
   // Another session may have been faster since this one was opened.
+  const uint64_t size = commit.manifest().size();
   NS_RETURN_IF_ERROR(
-      admission_.AdmitSnapshot(*vault_, host, set_, session_id_));
+      admission_.AdmitSnapshot(*vault_, host, set_, session_id_, size));
+  const bool repeated = session_->committed();
   auto outcome = session_->Commit(AsBytes(commit.manifest()));
   CountStored();
   if (!outcome.ok()) return outcome.status();
   if (const auto* committed = std::get_if<Committed>(&*outcome)) {
+    if (!repeated) admission_.NoteCommit(*vault_, host, set_, size);
     counters_.NoteCommit({host_.vault, host_.host, set_}, committed->received);
   }
   committed_ = !std::holds_alternative<Incomplete>(*outcome);

@@ -163,6 +163,12 @@ absl::StatusOr<CommitOutcome> DepositSession::Commit(ByteView object) {
                    " times; try again later"));
 }
 
+bool DepositSession::committed() const {
+  return journal_.Read([this](const VaultState& state) {
+    return state.FindSession(host_.name, session_) != nullptr;
+  });
+}
+
 absl::StatusOr<Manifest> DepositSession::CheckManifest(ByteView object) const {
   absl::StatusOr<Manifest> manifest = ParseManifest(object);
   if (!manifest.ok()) {

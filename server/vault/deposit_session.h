@@ -77,6 +77,9 @@ class DepositSession {
   // knows whether it was committed: ask again.
   absl::StatusOr<CommitOutcome> Commit(ByteView manifest);
 
+  // This session made its snapshot, now or earlier.
+  bool committed() const;
+
   // By all streams of the session.
   uint64_t stored_bytes() const { return state_->stored_bytes; }
   uint64_t stored_objects() const { return state_->stored_objects; }

@@ -19,13 +19,13 @@ FreeSpace::FreeSpace(FileSystem& fs, absl::string_view directory,
       reserve_bytes_(reserve_bytes),
       reserve_share_(reserve_share) {}
 
-absl::Status FreeSpace::Spend(uint64_t bytes) {
-  if (bytes > spendable_bytes_) {
+absl::Status FreeSpace::Spend(uint64_t bytes, Purpose& purpose) {
+  if (bytes > purpose.spendable_bytes) {
     NS_ASSIGN_OR_RETURN(SpaceInfo space, fs_.Space(directory_));
-    const uint64_t reserve =
-        std::max(reserve_bytes_,
-                 static_cast<uint64_t>(reserve_share_ *
-                                       static_cast<double>(space.total_bytes)));
+    const auto reserve = static_cast<uint64_t>(
+        purpose.share_of_reserve *
+        std::max(static_cast<double>(reserve_bytes_),
+                 reserve_share_ * static_cast<double>(space.total_bytes)));
     if (space.available_bytes < reserve + bytes) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "the server's disk has ", space.available_bytes,
@@ -33,10 +33,10 @@ absl::Status FreeSpace::Spend(uint64_t bytes) {
           " bytes; earlier snapshots are intact; free space or add a disk; the "
           "agent goes on from where it is"));
     }
-    spendable_bytes_ =
+    purpose.spendable_bytes =
         std::min(space.available_bytes - reserve, std::max(kSliceBytes, bytes));
   }
-  spendable_bytes_ -= bytes;
+  purpose.spendable_bytes -= bytes;
   return absl::OkStatus();
 }
 

@@ -1,4 +1,5 @@
-// What deposits may still write before the disk's reserve is touched.
+// What deposits may still write before the disk's reserve is touched, and
+// commits before what of it is left for the admin's records.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +21,27 @@ class FreeSpace {
 
   // Before so much is written. RESOURCE_EXHAUSTED: it would leave less than the
   // reserve. Asks the file system only now and then.
-  absl::Status Spend(uint64_t bytes);
+  absl::Status Spend(uint64_t bytes) { return Spend(bytes, puts_); }
+  // The same for manifests: commits of what is stored go on, until three
+  // quarters of the reserve are used up.
+  absl::Status SpendOnCommit(uint64_t bytes) { return Spend(bytes, commits_); }
   // A write found less than was thought: the next Spend asks again.
-  void Forget() { spendable_bytes_ = 0; }
+  void Forget() { puts_.spendable_bytes = commits_.spendable_bytes = 0; }
 
  private:
+  struct Purpose {
+    double share_of_reserve;  // that stays
+    uint64_t spendable_bytes = 0;
+  };
+
+  absl::Status Spend(uint64_t bytes, Purpose& purpose);
+
   FileSystem& fs_;
   const std::string directory_;
   const uint64_t reserve_bytes_;
   const double reserve_share_;
-  uint64_t spendable_bytes_ = 0;
+  Purpose puts_{.share_of_reserve = 1};
+  Purpose commits_{.share_of_reserve = 0.25};
 };
 
 }  // namespace nightsafe

@@ -69,10 +69,11 @@ absl::StatusOr<bool> ObjectStore::Append(const PackObject& object,
                                          TouchSet* session) {
   absl::MutexLock append_lock(&append_mutex_);
   if (IsWaiting(object, session)) return false;
-  if (object.kind != ObjectKind::kManifest) {
-    NS_RETURN_IF_ERROR(
-        space_.Spend(kPackRecordHeaderBytes + object.bytes.size()));
-  }
+  const uint64_t size = kPackRecordHeaderBytes + object.bytes.size();
+  // A manifest is written into the journal, too.
+  NS_RETURN_IF_ERROR(object.kind == ObjectKind::kManifest
+                         ? space_.SpendOnCommit(2 * size)
+                         : space_.Spend(size));
   absl::StatusOr<std::unique_ptr<PackWriter>*> open = WriterFor(object);
   if (!open.ok()) return PackFailed(open.status());
   PackWriter* const writer = (*open)->get();

@@ -68,9 +68,9 @@ class ObjectStore {
 
   // Appends the object unless it is present and not condemned; says whether it
   // did. The session, if any, touches it in any case. The caller has verified
-  // `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free (not asked
-  // of manifests), or the disk is full; later calls look again. UNAVAILABLE: a
-  // pack failed.
+  // `object.id`. RESOURCE_EXHAUSTED: less than the reserve is free (of
+  // manifests: a quarter of it), or the disk is full; later calls look again.
+  // UNAVAILABLE: a pack failed.
   absl::StatusOr<bool> Put(const PackObject& object,
                            TouchSet* session = nullptr)
       ABSL_LOCKS_EXCLUDED(sync_mutex_, append_mutex_, mutex_);

@@ -85,8 +85,9 @@ struct RetentionSight {
 
 // How often a set was committed.
 struct SetRate {
-  uint64_t snapshots = 0;  // since the time that was asked for
-  absl::Time oldest;       // of them
+  // Since the time that was asked for, if it is not keyed.
+  uint64_t snapshots = 0;
+  absl::Time oldest;  // of them
   bool keyed = false;
   bool session_committed = false;
 };
@@ -165,10 +166,11 @@ class Vault {
   SetRate RateOf(absl::string_view host, absl::string_view set,
                  const SessionId& session, absl::Time since) const;
 
-  // By domain number; `charge` says what an object of a size counts as. Reads
-  // the whole object index; of what is put meanwhile some is counted.
+  // By domain number; `charge` says what an object of a size, or a manifest,
+  // counts as. Reads the whole object index; of what is put meanwhile some is
+  // counted.
   absl::StatusOr<std::map<uint32_t, StoredFigures>> CountStored(
-      const std::function<uint64_t(uint64_t)>& charge);
+      const std::function<uint64_t(uint64_t size, bool is_manifest)>& charge);
 
   // Reads and verifies each object; calls `take` once for each id. Stops with
   // its error if `take` returns one.

@@ -56,6 +56,7 @@ SetRate Vault::RateOf(absl::string_view host, absl::string_view set,
         state.IsKeyed(std::string(host), std::string(set)).value_or(false);
     rate.session_committed =
         state.FindSession(std::string(host), session) != nullptr;
+    if (rate.keyed || rate.session_committed) return rate;
     const auto& snapshots = state.snapshots();
     for (auto at = snapshots.rbegin();
          at != snapshots.rend() && at->received >= since; ++at) {
@@ -68,7 +69,7 @@ SetRate Vault::RateOf(absl::string_view host, absl::string_view set,
 }
 
 absl::StatusOr<std::map<uint32_t, StoredFigures>> Vault::CountStored(
-    const std::function<uint64_t(uint64_t)>& charge) {
+    const std::function<uint64_t(uint64_t size, bool is_manifest)>& charge) {
   // So that nothing received before is still on its way to the index.
   absl::Status indexed = store_->Barrier({}, journal_->generation());
   if (!indexed.ok() && !absl::IsAborted(indexed)) return indexed;
@@ -78,7 +79,9 @@ absl::StatusOr<std::map<uint32_t, StoredFigures>> Vault::CountStored(
         StoredFigures& domain = domains[entry.domain_number];
         ++domain.objects;
         domain.bytes += entry.location.length;
-        domain.charged_bytes += charge(entry.location.length);
+        domain.charged_bytes +=
+            charge(entry.location.length,
+                   entry.location.kind == ObjectKind::kManifest);
         return absl::OkStatus();
       }));
   return domains;

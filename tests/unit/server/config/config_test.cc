@@ -26,6 +26,9 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   config.host_quota_objects = 8;
   config.snapshots_per_day = 9;
   config.sessions_per_host = 10;
+  config.commits_per_day = 11;
+  config.manifest_bytes_per_day = 12;
+  config.sets_per_host = 13;
   auto read = ParseConfig(FormatConfig(config));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->listen, config.listen);
@@ -47,6 +50,9 @@ TEST(ServerConfig, WhatInitWritesReadsBackTheSame) {
   EXPECT_EQ(read->host_quota_objects, 8u);
   EXPECT_EQ(read->snapshots_per_day, 9u);
   EXPECT_EQ(read->sessions_per_host, 10);
+  EXPECT_EQ(read->commits_per_day, 11u);
+  EXPECT_EQ(read->manifest_bytes_per_day, 12u);
+  EXPECT_EQ(read->sets_per_host, 13u);
 }
 
 TEST(ServerConfig, ReadsBackWhatYamlWouldTakeForSomethingElse) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/object/object.h"
 #include "tests/unit/server/vault/vault_test.h"
@@ -236,13 +237,13 @@ TEST_F(DepositTest, FullDiskRefusesObjectsButNotCommits) {
   ASSERT_TRUE(PutAll(*session, tree).ok());
   session.reset();
   Crash();
-  options_.reserve_bytes = uint64_t{1} << 60;
+  options_.reserve_bytes = 2 * fs_.Space(directory_)->available_bytes;
   Start();
   session = OpenSession(web_, id);
   const TestTree more = web_.MakeTree(1, 100, 2);
   const absl::Status refused = session->Put(AsBytes(more.objects[0].bytes));
   EXPECT_TRUE(absl::IsResourceExhausted(refused));
-  EXPECT_NE(refused.message().find("1152921504606846976"),
+  EXPECT_NE(refused.message().find(absl::StrCat(options_.reserve_bytes)),
             absl::string_view::npos);
   EXPECT_TRUE(session->Put(AsBytes(tree.objects[0].bytes)).ok());
   auto outcome = session->Commit(AsBytes(web_.MakeManifest(tree.root, id)));

@@ -110,6 +110,37 @@ TEST_F(FaultyDiskTest, DeadPackIsForgottenAndTheCommitSaysWhatIsMissing) {
   ExpectLedger();
 }
 
+// What is stored can be committed while puts are refused, but not for ever:
+// the last quarter of the reserve is for the admin's records.
+TEST_F(FaultyDiskTest, TheReserveHasAPartThatCommitsLeave) {
+  const TestTree tree = web_.MakeTree(4, 500, 1);
+  ASSERT_TRUE(PutAll(*OpenSession(web_, RandomId<SessionId>()), tree).ok());
+  Stop();
+  const uint64_t available = fs_.Space(directory_)->available_bytes;
+  const SessionId id = RandomId<SessionId>();
+  const std::string manifest = web_.MakeManifest(tree.root, id);
+  for (const uint64_t reserve : {8 * available, 2 * available}) {
+    options_.reserve_bytes = reserve;
+    Start();
+    auto session = OpenSession(web_, id);
+    EXPECT_TRUE(
+        absl::IsResourceExhausted(PutAll(*session, web_.MakeTree(1, 500, 2))));
+    const auto outcome = session->Commit(AsBytes(manifest));
+    EXPECT_EQ(vault_->read_only_reason(), "");
+    if (reserve == 8 * available) {
+      EXPECT_TRUE(absl::IsResourceExhausted(outcome.status()));
+      EXPECT_TRUE(vault_->Snapshots({}).empty());
+    } else {
+      ASSERT_TRUE(outcome.ok()) << outcome.status();
+      Remember(std::get<Committed>(*outcome).snapshot, tree, manifest);
+      ExpectLedger();
+    }
+    session.reset();
+    Stop();
+  }
+  Start();
+}
+
 // Whichever write of a deposit finds the disk full: the host is told so, and
 // the next deposit works as soon as there is room, without a restart.
 TEST_F(FaultyDiskTest, AFullDiskPasses) {
