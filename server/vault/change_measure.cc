@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
 #include "common/object/object.h"
@@ -11,50 +13,66 @@
 namespace nightsafe {
 namespace {
 
-// Objects looked up for one commit: about two seconds.
-constexpr size_t kMaxLookups = 1 << 20;
-
 // Walks the part of a tree that another one does not share.
 class Difference {
  public:
-  explicit Difference(ObjectStore& store, uint32_t domain_number)
+  using IsShared = std::function<bool(const ObjectId&)>;
+
+  Difference(ObjectStore& store, uint32_t domain_number)
       : store_(store), domain_number_(domain_number) {}
 
-  // Bytes below `root` without what `is_shared` says is reached by the other
-  // tree and what lies below it. Adds everything it met to `met`.
-  absl::StatusOr<uint64_t> Bytes(
-      const ObjectId& root,
-      const std::function<bool(const ObjectId&)>& is_shared,
-      absl::flat_hash_set<uint64_t>& met) {
+  // Leaves out what `is_shared` says is reached by the other tree, and what
+  // lies below it.
+  void Walk(const ObjectId& root, const IsShared& is_shared) {
+    whole_ = TryWalk(root, is_shared).ok();
+  }
+
+  // Of what was walked.
+  uint64_t bytes() const {
     uint64_t bytes = 0;
+    for (const auto& [prefix, length] : lengths_) bytes += length;
+    return bytes;
+  }
+  // Nothing was left out for want of time or for an error.
+  bool whole() const { return whole_; }
+  // Also what is shared.
+  bool HasMet(const ObjectId& id) const { return met_.contains(IdPrefix(id)); }
+  // What the other one met is shared after all.
+  void Subtract(const Difference& other) {
+    absl::erase_if(lengths_, [&](const auto& item) {
+      return other.met_.contains(item.first);
+    });
+  }
+
+ private:
+  absl::Status TryWalk(const ObjectId& root, const IsShared& is_shared) {
     std::vector<ObjectId> refs = {root};
     while (true) {
       std::vector<ObjectId> fresh;
       for (const ObjectId& id : refs) {
-        if (met.insert(IdPrefix(id)).second && !is_shared(id)) {
+        if (met_.insert(IdPrefix(id)).second && !is_shared(id)) {
           fresh.push_back(id);
         }
       }
-      NS_RETURN_IF_ERROR(Take(fresh, bytes));
-      if (nodes_.empty()) return bytes;
+      NS_RETURN_IF_ERROR(Take(fresh));
+      if (nodes_.empty()) return absl::OkStatus();
       const IndexEntry node = nodes_.back();
       nodes_.pop_back();
       NS_ASSIGN_OR_RETURN(refs, RefsOf(node));
     }
   }
 
- private:
-  absl::Status Take(const std::vector<ObjectId>& ids, uint64_t& bytes) {
+  absl::Status Take(const std::vector<ObjectId>& ids) {
     if (ids.empty()) return absl::OkStatus();
     lookups_ += ids.size();
-    if (lookups_ > kMaxLookups) {
+    if (lookups_ > store_.options().max_measured) {
       return absl::ResourceExhaustedError("the trees differ by too much");
     }
     NS_ASSIGN_OR_RETURN(auto found, store_.Find(domain_number_, ids));
     for (size_t i = 0; i < ids.size(); ++i) {
       if (!found[i].has_value())
         return absl::NotFoundError("an object is gone");
-      bytes += found[i]->length;
+      lengths_[IdPrefix(ids[i])] = found[i]->length;
       if (found[i]->kind == ObjectKind::kNode) {
         nodes_.push_back({domain_number_, ids[i], *found[i]});
       }
@@ -74,54 +92,19 @@ class Difference {
   ObjectStore& store_;
   const uint32_t domain_number_;
   std::vector<IndexEntry> nodes_;
+  absl::flat_hash_map<uint64_t, uint32_t> lengths_;
+  absl::flat_hash_set<uint64_t> met_;
   size_t lookups_ = 0;
+  bool whole_ = false;
 };
 
-absl::StatusOr<ChangeMeasure> Measure(
-    ObjectStore& store, uint32_t domain_number, const ObjectId& root,
-    const ReachedObjects& reached,
-    const std::optional<PreviousSnapshot>& previous) {
-  ChangeMeasure measure;
-  if (reached.overflown()) return measure;
-  if (!reached.stopped()) measure.reached_bytes = reached.bytes();
-  if (!previous.has_value()) {
-    if (!reached.stopped()) return measure;
-    absl::flat_hash_set<uint64_t> met;
-    NS_ASSIGN_OR_RETURN(measure.reached_bytes,
-                        Difference(store, domain_number)
-                            .Bytes(
-                                root, [](const auto&) { return false; }, met));
-    return measure;
-  }
-  absl::flat_hash_set<uint64_t> old_side;
-  NS_ASSIGN_OR_RETURN(
-      const uint64_t lost,
-      Difference(store, domain_number)
-          .Bytes(
-              previous->root,
-              [&](const ObjectId& id) { return reached.Contains(id); },
-              old_side));
-  absl::flat_hash_set<uint64_t> new_side;
-  NS_ASSIGN_OR_RETURN(const uint64_t gained,
-                      Difference(store, domain_number)
-                          .Bytes(
-                              root,
-                              [&](const ObjectId& id) {
-                                return old_side.contains(IdPrefix(id));
-                              },
-                              new_side));
-  if (previous->reached_bytes > 0) {
-    measure.previous_bytes = previous->reached_bytes;
-    measure.kept_bytes =
-        previous->reached_bytes - std::min(lost, previous->reached_bytes);
-    if (reached.stopped()) measure.reached_bytes = measure.kept_bytes + gained;
-  } else if (!reached.stopped()) {
-    // The previous one was never measured: what both reach is known now.
-    measure.kept_bytes =
-        measure.reached_bytes - std::min(gained, measure.reached_bytes);
-    measure.previous_bytes = measure.kept_bytes + lost;
-  }
-  return measure;
+// At least so much is reached.
+uint64_t ReachedBytes(ObjectStore& store, uint32_t domain_number,
+                      const ObjectId& root, const ReachedObjects& reached) {
+  if (!reached.stopped()) return reached.bytes();
+  Difference all(store, domain_number);
+  all.Walk(root, [](const ObjectId&) { return false; });
+  return all.bytes();
 }
 
 }  // namespace
@@ -129,8 +112,43 @@ absl::StatusOr<ChangeMeasure> Measure(
 ChangeMeasure MeasureChange(ObjectStore& store, uint32_t domain_number,
                             const ObjectId& root, const ReachedObjects& reached,
                             const std::optional<PreviousSnapshot>& previous) {
-  return Measure(store, domain_number, root, reached, previous)
-      .value_or(ChangeMeasure{});
+  ChangeMeasure measure;
+  if (!previous.has_value()) {
+    measure.reached_bytes = ReachedBytes(store, domain_number, root, reached);
+    return measure;
+  }
+  Difference lost(store, domain_number);
+  lost.Walk(previous->root,
+            [&](const ObjectId& id) { return reached.Contains(id); });
+  Difference gained(store, domain_number);
+  if (lost.whole()) {
+    gained.Walk(root, [&](const ObjectId& id) { return lost.HasMet(id); });
+  }
+  // What the check met and forgot looks lost.
+  if (reached.overflown()) lost.Subtract(gained);
+  if (previous->reached_bytes > 0) {
+    measure.previous_bytes = previous->reached_bytes;
+    if (lost.whole()) {
+      measure.kept_bytes = measure.previous_bytes -
+                           std::min(lost.bytes(), measure.previous_bytes);
+    }
+    measure.reached_bytes = measure.kept_bytes + gained.bytes();
+    if (!reached.stopped() || !lost.whole() || !gained.whole()) {
+      const uint64_t least = ReachedBytes(store, domain_number, root, reached);
+      measure.reached_bytes = reached.overflown() || reached.stopped()
+                                  ? std::max(measure.reached_bytes, least)
+                                  : least;
+    }
+    return measure;
+  }
+  // The previous one was never measured: what both reach is known now.
+  measure.reached_bytes = ReachedBytes(store, domain_number, root, reached);
+  if (lost.whole() && gained.whole()) {
+    measure.kept_bytes =
+        measure.reached_bytes - std::min(gained.bytes(), measure.reached_bytes);
+  }
+  measure.previous_bytes = measure.kept_bytes + lost.bytes();
+  return measure;
 }
 
 }  // namespace nightsafe

@@ -26,8 +26,12 @@ struct PreviousSnapshot {
 // The new snapshot has `root`, and its check met `reached`. Reads what differs
 // between the two trees, up to a bound, and nothing else: the effort is in
 // proportion to the change. An object on the border of a changed part that is
-// also referred to from an unchanged one may be counted as new or gone. All is
-// unknown after an error.
+// also referred to from an unchanged one may be counted as new or gone.
+//
+// A host can make the bound be hit, so what is not known is told as the least
+// it can be: nothing is kept if what is gone cannot be counted, and of what is
+// reached that which was met counts. Nobody who hides a change that way looks
+// ordinary. Errors are treated alike.
 ChangeMeasure MeasureChange(ObjectStore& store, uint32_t domain_number,
                             const ObjectId& root, const ReachedObjects& reached,
                             const std::optional<PreviousSnapshot>& previous);

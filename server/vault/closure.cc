@@ -10,7 +10,9 @@ namespace {
 class Walk {
  public:
   Walk(ObjectStore& store, TouchSet& session, uint64_t generation)
-      : store_(store), session_(session), generation_(generation) {}
+      : store_(store), session_(session), generation_(generation) {
+    closure_.reached = ReachedObjects(store.options().max_reached);
+  }
 
   absl::StatusOr<Closure> Run(const ObjectId& root) {
     NS_RETURN_IF_ERROR(Reach(std::span(&root, 1), /*is_root=*/true));
@@ -56,7 +58,8 @@ class Walk {
       Miss(id);
       return absl::OkStatus();
     }
-    closure_.reached.Add(id, location->length);
+    closure_.reached.Add(id, location->length,
+                         location->kind == ObjectKind::kNode);
     if (location->kind == ObjectKind::kData) {
       if (!is_root) return absl::OkStatus();
       return absl::InvalidArgumentError("the manifest's root is not a node");

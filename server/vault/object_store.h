@@ -25,6 +25,7 @@
 #include "server/vault/free_space.h"
 #include "server/vault/pack_readers.h"
 #include "server/vault/pack_rewrite.h"
+#include "server/vault/reached_objects.h"
 #include "server/vault/session_table.h"
 #include "server/vault/touches.h"
 #include "server/vault/vault_journal.h"
@@ -43,6 +44,10 @@ struct StoreOptions {
   size_t max_waiting = 100'000;
   // Objects that are remembered of one session.
   size_t max_touches = kMaxTouches;
+  // Of one commit check; beyond, figures are lower bounds. Objects it
+  // remembers, and those looked up to measure the change: about two seconds.
+  size_t max_reached = ReachedObjects::kMaxObjects;
+  size_t max_measured = 1 << 20;
   // Sessions of one host that have no stream.
   size_t max_idle_sessions = kMaxIdleSessions;
   // When the vault is opened (TakeBackRemoved): somebody asked for it.
