@@ -91,6 +91,22 @@ absl::Status CollectionModel::Spoil() {
   return vault_->Scrub({}).status();
 }
 
+absl::Status CollectionModel::DropSession() {
+  Session* session = Pick();
+  if (session == nullptr || session->attempt == nullptr) {
+    return absl::OkStatus();
+  }
+  session->deposit.reset();
+  if (random_() % 2 == 0) return absl::OkStatus();
+  // Those whose streams are gone end; the agent may come again all the same.
+  vault_->ExpireSessions(absl::InfiniteFuture());
+  for (const auto& other : sessions_) {
+    if (other->deposit == nullptr) other->relied.clear();
+  }
+  if (random_() % 2 == 0) session->attempt = nullptr;
+  return absl::OkStatus();
+}
+
 absl::Status CollectionModel::Restart() {
   ++figures_.restarts;
   collection_.reset();
