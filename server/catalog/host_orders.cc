@@ -9,6 +9,25 @@ namespace nightsafe {
 using v1::format::Order;
 using v1::format::SignedOrder;
 
+namespace {
+
+constexpr absl::Duration kMaxOrderAge = absl::Hours(7 * 24);
+
+}  // namespace
+
+absl::Status Principals::CheckAge(const Order& order, absl::Time now) {
+  if (!order.has_rekey_host() && !order.has_replace_host()) {
+    return absl::OkStatus();
+  }
+  const absl::Time issued = absl::FromUnixNanos(order.issued_unix_ns());
+  if (absl::AbsDuration(now - issued) <= kMaxOrderAge) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the order was signed at ", absl::FormatTime(issued),
+                   ", the server has ", absl::FormatTime(now),
+                   ": it counts for ", absl::FormatDuration(kMaxOrderAge),
+                   "; correct the clock that is wrong, then give it again"));
+}
+
 absl::StatusOr<HostRegistration*> Principals::HostOf(const Order& order,
                                                      const std::string& name) {
   const auto host = hosts_.find({order.vault(), name});

@@ -64,6 +64,11 @@ class Principals {
   // looked at.
   absl::StatusOr<v1::format::Order> Verify(
       const v1::format::SignedOrder& order) const;
+  // FAILED_PRECONDITION: an order that lets in again whom another one revoked
+  // was signed more than a week before or after `now`. One that was kept back
+  // is not what its admin means any more. For orders that come in; what the
+  // journal has was judged then.
+  static absl::Status CheckAge(const v1::format::Order& order, absl::Time now);
   bool HasSeen(const std::string& nonce) const { return nonces_.count(nonce); }
 
   // Numbers that a new host would get.

@@ -234,6 +234,7 @@ absl::Status Registry::Submit(const v1::format::SignedOrder& signed_order) {
   NS_ASSIGN_OR_RETURN(const v1::format::Order order,
                       state_->principals.Verify(signed_order));
   if (state_->principals.HasSeen(order.nonce())) return absl::OkStatus();
+  NS_RETURN_IF_ERROR(Principals::CheckAge(order, state_->clock.Now()));
   ServerRecord record = RecordNow(state_->clock);
   if (order.has_add_admin()) {
     return absl::InvalidArgumentError(

@@ -57,6 +57,40 @@ TEST_F(RegistryTest, ARemovedHostIsListedAgainWhenItIsReplaced) {
   EXPECT_EQ(AddHost("web2", "other")->domain_number, 2u);
 }
 
+// Whoever kept it back would let in again whom the admin has revoked since.
+TEST_F(RegistryTest, AnOrderThatLetsAHostInAgainCountsForAWeek) {
+  ASSERT_TRUE(AddHost("web1", "token").ok());
+  ASSERT_TRUE(Use("token", Key(1)).ok());
+  Order rekey = NewOrder();
+  rekey.set_vault("home");
+  rekey.mutable_rekey_host()->set_host("web1");
+  Order replace = NewOrder();
+  replace.set_vault("home");
+  replace.mutable_replace_host()->set_host("web1");
+  const Order revoke = Revoke("web1");
+  const absl::Time signed_at = clock_.now;
+  for (const Order& order : {rekey, replace}) {
+    for (const absl::Time now : {signed_at + absl::Hours(7 * 24 + 1),
+                                 signed_at - absl::Hours(7 * 24 + 1)}) {
+      clock_.now = now;
+      EXPECT_TRUE(absl::IsFailedPrecondition(
+          registry_->Submit(SignOrder(admin_, order))));
+    }
+  }
+  EXPECT_EQ(registry_->FindHost("home", "web1")->host_epoch, 1u);
+  // To revoke is never too late.
+  clock_.now = signed_at + absl::Hours(24 * 365);
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, revoke)).ok());
+  clock_.now = signed_at + absl::Hours(7 * 24);
+  ASSERT_TRUE(registry_->Submit(SignOrder(admin_, rekey)).ok());
+  // What was carried out stays so, and given again it does nothing.
+  clock_.now = signed_at + absl::Hours(24 * 365);
+  EXPECT_TRUE(registry_->Submit(SignOrder(admin_, rekey)).ok());
+  Reopen();
+  EXPECT_EQ(registry_->FindHost("home", "web1")->host_epoch, 2u);
+  EXPECT_FALSE(registry_->FindHost("home", "web1")->revoked);
+}
+
 TEST_F(RegistryTest, AnUnusedTokenIsRevoked) {
   ASSERT_TRUE(AddHost("web1", "token").ok());
   ASSERT_TRUE(AddHost("web2", "used").ok());
