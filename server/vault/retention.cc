@@ -88,6 +88,11 @@ absl::Status ObeyOrder(VaultJournal& journal,
     const auto checked = state.retention().CheckOrder(ordered, now);
     if (absl::IsAlreadyExists(checked.status())) return Records{};
     NS_RETURN_IF_ERROR(checked.status());
+    // It would be kept in the journal for nothing, unsigned.
+    if (!ordered.sealed_keyring().empty() && !checked->has_store_keyring()) {
+      return absl::InvalidArgumentError(
+          "a keyring comes with an order to store it, and with no other");
+    }
     if (checked->has_expire() && !checked->expire().override_checks()) {
       NS_RETURN_IF_ERROR(CheckShare(state.retention(), checked->expire(), now));
     }

@@ -22,6 +22,7 @@ bool ConcernsVault(const v1::format::Order& order);
 // Else as RetentionState::CheckOrder, and, of an order to expire that does not
 // say that somebody looked at it, FAILED_PRECONDITION if it takes more than
 // half of a host's live snapshots or those of a host under suspicion.
+// INVALID_ARGUMENT: a keyring with an order that stores none.
 absl::Status ObeyOrder(VaultJournal& journal,
                        const v1::format::VaultRecord::Ordered& ordered);
 

@@ -188,6 +188,22 @@ TEST_F(RetentionTest, WhatIsWrittenIntoTheJournalMakesNothingGo) {
   ExpectLedger();
 }
 
+TEST_F(RetentionTest, AKeyringComesWithTheOrderToStoreItOnly) {
+  DepositDaily(web_, 1);
+  Order hold = NewOrder();
+  hold.mutable_hold()->set_host("web1");
+  const auto signed_hold = SignOrder(admin_key_, hold);
+  const auto records = [&] {
+    return vault_->Read(
+        [](const VaultState& state) { return state.records(); });
+  };
+  const uint64_t before = records();
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      vault_->Obey(signed_hold, std::string(1 << 20, 'x'))));
+  EXPECT_EQ(records(), before);
+  EXPECT_TRUE(vault_->Obey(signed_hold).ok());
+}
+
 TEST_F(RetentionTest, AKeyedNameIsFreeWhenItsSnapshotExpired) {
   const TestTree tree = web_.MakeTree(1, 100, 1);
   const auto commit = [&](absl::string_view content) {
