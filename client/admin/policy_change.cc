@@ -1,5 +1,7 @@
 #include "client/admin/policy_change.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/admin/orders.h"
@@ -20,6 +22,27 @@ const Policy* Find(const PolicyTree& tree, const Scope& scope) {
 std::string ValueOf(const Policy* policy, PolicyRule rule) {
   if (policy == nullptr || !HasRule(*policy, rule)) return "";
   return RuleValue(*policy, rule);
+}
+
+Policy PolicyOf(const PolicyTree& tree, const Scope& scope) {
+  const Policy* found = Find(tree, scope);
+  return found == nullptr ? Policy() : *found;
+}
+
+bool SamePolicy(const Policy* a, const Policy* b) {
+  const Policy none;
+  return (a == nullptr ? none : *a).SerializeAsString() ==
+         (b == nullptr ? none : *b).SerializeAsString();
+}
+
+// As the server judges a change.
+bool IsAllowed(PolicyTree tree, const Scope& scope, const Policy& policy) {
+  const auto before = InvalidScopes(tree);
+  tree[scope] = policy;
+  const auto after = InvalidScopes(tree);
+  return std::all_of(after.begin(), after.end(), [&](const auto& item) {
+    return item.first != scope && before.contains(item.first);
+  });
 }
 
 // All that either has.
@@ -48,12 +71,13 @@ absl::StatusOr<PolicyTree> GetPolicyTree(const AdminClient& server,
 
 absl::Status ValidateTree(const PolicyTree& tree) {
   for (const auto& [scope, policy] : tree) {
-    const OrderScope named{scope.first, scope.second};
-    NS_RETURN_IF_ERROR(Annotate(ValidatePolicy(policy), named.Text("policy")));
-    const EffectivePolicy effective = Merge(
-        Find(tree, {"", ""}), Find(tree, {scope.first, ""}), Find(tree, scope));
     NS_RETURN_IF_ERROR(
-        Annotate(ValidateEffective(effective.policy), named.Text("policy")));
+        Annotate(ValidatePolicy(policy),
+                 OrderScope{scope.first, scope.second}.Text("policy")));
+  }
+  for (const auto& [scope, status] : InvalidScopes(tree)) {
+    return Annotate(status,
+                    OrderScope{scope.first, scope.second}.Text("policy"));
   }
   return absl::OkStatus();
 }
@@ -73,20 +97,46 @@ std::vector<RuleChange> CompareTrees(const PolicyTree& before,
   return changes;
 }
 
+absl::StatusOr<std::vector<Scope>> OrderChanges(const PolicyTree& before,
+                                                const PolicyTree& after) {
+  std::vector<Scope> left;
+  for (const Scope& scope : ScopesOf(before, after)) {
+    if (!SamePolicy(Find(before, scope), Find(after, scope))) {
+      left.push_back(scope);
+    }
+  }
+  PolicyTree is = before;
+  std::vector<Scope> ordered;
+  while (!left.empty()) {
+    const auto next =
+        std::find_if(left.begin(), left.end(), [&](const Scope& scope) {
+          return IsAllowed(is, scope, PolicyOf(after, scope));
+        });
+    if (next == left.end()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          left.size(),
+          " changes, each by itself, would leave something that keeps nothing "
+          "by the calendar: in a first step set the rules that keep, in a "
+          "second drop the others"));
+    }
+    is[*next] = PolicyOf(after, *next);
+    ordered.push_back(*next);
+    left.erase(next);
+  }
+  return ordered;
+}
+
 absl::Status SetPolicies(const AdminClient& server, const SigningKey& admin_key,
                          const std::string& vault, const PolicyTree& before,
                          const PolicyTree& after) {
-  for (const Scope& scope : ScopesOf(before, after)) {
-    const Policy* now = Find(after, scope);
-    const Policy wanted = now == nullptr ? Policy() : *now;
-    const Policy* old = Find(before, scope);
-    const Policy is = old == nullptr ? Policy() : *old;
-    if (wanted.SerializeAsString() == is.SerializeAsString()) continue;
+  NS_ASSIGN_OR_RETURN(const std::vector<Scope> changes,
+                      OrderChanges(before, after));
+  for (const Scope& scope : changes) {
     NS_ASSIGN_OR_RETURN(v1::format::Order order,
                         BeginOrder(server, vault, absl::Now()));
     order.mutable_set_policy()->set_host(scope.first);
     order.mutable_set_policy()->set_set(scope.second);
-    *order.mutable_set_policy()->mutable_policy() = wanted;
+    *order.mutable_set_policy()->mutable_policy() = PolicyOf(after, scope);
     NS_RETURN_IF_ERROR(SendOrder(server, admin_key, order));
   }
   return absl::OkStatus();

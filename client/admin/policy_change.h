@@ -12,13 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "client/rpc/admin_client.h"
 #include "common/crypto/signature.h"
+#include "common/retention/policy_tree.h"
 #include "nightsafe/v1/format/policy.pb.h"
 
 namespace nightsafe {
-
-// What is set, by host and set ("" and "": the vault).
-using PolicyTree =
-    std::map<std::pair<std::string, std::string>, v1::format::Policy>;
 
 absl::StatusOr<PolicyTree> GetPolicyTree(const AdminClient& server,
                                          const std::string& vault);
@@ -38,7 +35,12 @@ struct RuleChange {
 std::vector<RuleChange> CompareTrees(const PolicyTree& before,
                                      const PolicyTree& after);
 
-// Sends an order for each scope that differs.
+// The scopes that differ, in such an order that after each change what is in
+// force is valid: a server takes no other. FAILED_PRECONDITION: there is none.
+absl::StatusOr<std::vector<PolicyTree::key_type>> OrderChanges(
+    const PolicyTree& before, const PolicyTree& after);
+
+// Sends an order for each scope that differs; errors of OrderChanges too.
 absl::Status SetPolicies(const AdminClient& server, const SigningKey& admin_key,
                          const std::string& vault, const PolicyTree& before,
                          const PolicyTree& after);

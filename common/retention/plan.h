@@ -94,6 +94,7 @@ struct Refusal {
     kSuspicious,  // not released
     kLargeShare,  // more than half of the host's snapshots
     kClock,       // the server's clock is in doubt
+    kPolicy,      // what is in force must not be: ValidateEffective
   } kind;
   std::string message;  // what, both figures, what next
 };

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/retention/policy_tree.h"
 #include "server/vault/retention_words.h"
 
 namespace nightsafe {
@@ -42,6 +43,25 @@ absl::Status CheckShare(const RetentionState& state,
                      " live snapshots of host ", host,
                      ", more than half: look at them, then give the order with "
                      "--override"));
+  }
+  return absl::OkStatus();
+}
+
+// A policy that is right by itself may not be with what another admin has set.
+// What was wrong before may be set right step by step.
+absl::Status CheckPolicies(const RetentionState& state,
+                           const Order::SetPolicy& change) {
+  PolicyTree tree;
+  for (const PolicyHistory::Scope& scope : state.policies().Scopes()) {
+    tree[{scope.host, scope.set}] = scope.policy;
+  }
+  const auto before = InvalidScopes(tree);
+  const SetScope changed{change.host(), change.set()};
+  tree[changed] = change.policy();
+  for (const auto& [scope, status] : InvalidScopes(tree)) {
+    if (scope != changed && before.contains(scope)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("with this, ", ScopeText(scope), ": ", status.message()));
   }
   return absl::OkStatus();
 }
@@ -96,6 +116,10 @@ absl::Status ObeyOrder(VaultJournal& journal,
     if (checked->has_expire() && !checked->expire().override_checks()) {
       NS_RETURN_IF_ERROR(CheckShare(state.retention(), checked->expire(), now));
     }
+    if (checked->has_set_policy()) {
+      NS_RETURN_IF_ERROR(
+          CheckPolicies(state.retention(), checked->set_policy()));
+    }
     return OneOrder(ordered);
   });
 }
@@ -111,6 +135,21 @@ absl::Status CopyAdminKeys(VaultJournal& journal,
   return absl::OkStatus();
 }
 
+HostPlan PlanForPrune(const RetentionState& retention, const std::string& host,
+                      absl::Time now) {
+  HostPlan plan = retention.PlanOf(host, now);
+  for (const SetPlan& set : plan.sets) {
+    const absl::Status valid = ValidateEffective(
+        retention.policies().At(host, set.set, now).effective.policy);
+    if (valid.ok()) continue;
+    plan.refusals.push_back(
+        {Refusal::Kind::kPolicy,
+         absl::StrCat(host, "/", set.set, ": ", valid.message(),
+                      ". Until then nothing of the host expires by itself")});
+  }
+  return plan;
+}
+
 std::vector<HostPlan> PlanHosts(const VaultJournal& journal,
                                 const std::string& host, const Clock& clock) {
   const absl::Time now = clock.Now();
@@ -118,7 +157,7 @@ std::vector<HostPlan> PlanHosts(const VaultJournal& journal,
     std::vector<HostPlan> plans;
     for (const std::string& name : state.retention().Hosts()) {
       if (!host.empty() && name != host) continue;
-      plans.push_back(state.retention().PlanOf(name, now));
+      plans.push_back(PlanForPrune(state.retention(), name, now));
     }
     return plans;
   });
@@ -135,7 +174,7 @@ absl::StatusOr<std::vector<HostPlan>> PruneByPolicy(VaultJournal& journal,
         VaultRecord record;
         auto& going = *record.mutable_tombstoned();
         for (const std::string& host : retention.Hosts()) {
-          plans.push_back(retention.PlanOf(host, now));
+          plans.push_back(PlanForPrune(retention, host, now));
           for (const SnapshotId& id : retention.GoingBy(plans.back(), now)) {
             if (going.snapshots_size() == kMaxSnapshotsPerRecord) break;
             going.add_snapshots(std::string(id.text()));

@@ -21,7 +21,9 @@ bool ConcernsVault(const v1::format::Order& order);
 // Carries the order out. One that was carried out before: OK, nothing done.
 // Else as RetentionState::CheckOrder, and, of an order to expire that does not
 // say that somebody looked at it, FAILED_PRECONDITION if it takes more than
-// half of a host's live snapshots or those of a host under suspicion.
+// half of a host's live snapshots or those of a host under suspicion, and of
+// one to set a policy if what is then in force somewhere, and was not before,
+// must not be.
 // INVALID_ARGUMENT: a keyring with an order that stores none.
 absl::Status ObeyOrder(VaultJournal& journal,
                        const v1::format::VaultRecord::Ordered& ordered);
@@ -29,6 +31,12 @@ absl::Status ObeyOrder(VaultJournal& journal,
 // Copies orders that added admin keys and that the journal does not have.
 absl::Status CopyAdminKeys(VaultJournal& journal,
                            const std::vector<v1::format::SignedOrder>& orders);
+
+// The plan that an unattended prune goes by. Refused, too, if the policy in
+// force for one of the host's sets must not be: orders that two admins gave at
+// once, or by an older program, may have left it so.
+HostPlan PlanForPrune(const RetentionState& retention, const std::string& host,
+                      absl::Time now);
 
 // By the policies in force now; `host` empty: of every host. The plans that
 // an unattended prune would go by.

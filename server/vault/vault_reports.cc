@@ -31,7 +31,7 @@ RetentionSight Vault::SightOfRetention(absl::Time now) const {
   // One at a time: commits go on in between.
   for (const std::string& host : hosts) {
     const HostPlan plan = journal_->Read([&](const VaultState& state) {
-      return state.retention().PlanOf(host, now);
+      return PlanForPrune(state.retention(), host, now);
     });
     sight.hosts.emplace_back(host, !plan.refusals.empty());
   }

@@ -71,5 +71,40 @@ TEST(PolicyChange, ComparesRuleByRule) {
   EXPECT_TRUE(CompareTrees(after->at("main"), after->at("main")).empty());
 }
 
+PolicyTree TreeOf(const std::string& vault) {
+  const auto parsed = ParseFleetFile("vaults: {main: " + vault + "}");
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return parsed->at("main");
+}
+
+// The server takes no change that leaves a host which keeps nothing by the
+// calendar, even for a moment.
+TEST(PolicyChange, IsOrderedSoThatEachStepIsValid) {
+  constexpr char kOff[] = "keep-monthly: 0, keep-yearly: 0";
+  const auto tree = [&](const std::string& vault, const std::string& host) {
+    return TreeOf("{policy: {" + vault + ", " + kOff +
+                  "}, hosts: {web1: {policy: {keep-last: 3, " + host + "}}}}");
+  };
+  const PolicyTree daily =
+      tree("keep-daily: 7, keep-weekly: 0", "keep-weekly: 0");
+  const PolicyTree weekly =
+      tree("keep-daily: 0, keep-weekly: 4", "keep-hourly: 1");
+  ASSERT_TRUE(ValidateTree(daily).ok() && ValidateTree(weekly).ok());
+  using Scopes = std::vector<PolicyTree::key_type>;
+  const auto there = OrderChanges(daily, weekly);
+  ASSERT_TRUE(there.ok()) << there.status();
+  EXPECT_EQ(*there, (Scopes{{"web1", ""}, {"", ""}}));
+  const auto back = OrderChanges(weekly, daily);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(*back, (Scopes{{"", ""}, {"web1", ""}}));
+  EXPECT_TRUE(OrderChanges(daily, daily)->empty());
+
+  const PolicyTree crossed =
+      tree("keep-daily: 0, keep-weekly: 4", "keep-daily: 0");
+  ASSERT_TRUE(ValidateTree(crossed).ok());
+  const auto stuck = OrderChanges(daily, crossed);
+  EXPECT_EQ(stuck.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 }  // namespace
 }  // namespace nightsafe

@@ -188,6 +188,69 @@ TEST_F(RetentionTest, WhatIsWrittenIntoTheJournalMakesNothingGo) {
   ExpectLedger();
 }
 
+// Two admins change what they see; each change is right by itself.
+TEST_F(RetentionTest, APolicyThatIsWrongWithWhatOthersSetIsRefused) {
+  DepositDaily(web_, 30);
+  const auto set_policy = [&](const std::string& host, const std::string& set,
+                              const std::map<PolicyRule, std::string>& rules) {
+    Order order = NewOrder();
+    order.mutable_set_policy()->set_host(host);
+    order.mutable_set_policy()->set_set(set);
+    for (const auto& [rule, value] : rules) {
+      EXPECT_TRUE(
+          SetRule(*order.mutable_set_policy()->mutable_policy(), rule, value)
+              .ok());
+    }
+    return SignOrder(admin_key_, order);
+  };
+  const std::map<PolicyRule, std::string> weekly_only = {
+      {PolicyRule::kKeepDaily, "0"},
+      {PolicyRule::kKeepMonthly, "0"},
+      {PolicyRule::kKeepYearly, "0"},
+      {PolicyRule::kKeepWeekly, "4"}};
+  const std::map<PolicyRule, std::string> last_only = {
+      {PolicyRule::kKeepLast, "3"}, {PolicyRule::kKeepWeekly, "0"}};
+  ASSERT_TRUE(vault_->Obey(set_policy("web1", "", last_only)).ok());
+  const absl::Status vault_wide = vault_->Obey(set_policy("", "", weekly_only));
+  EXPECT_TRUE(absl::IsFailedPrecondition(vault_wide)) << vault_wide;
+  EXPECT_TRUE(absl::StrContains(vault_wide.message(), "web1")) << vault_wide;
+  EXPECT_TRUE(absl::StrContains(vault_wide.message(), "keep-daily"))
+      << vault_wide;
+  // Also of a set that has no snapshot yet.
+  ASSERT_TRUE(vault_->Obey(set_policy("web1", "", {})).ok());
+  ASSERT_TRUE(vault_->Obey(set_policy("new1", "dump", last_only)).ok());
+  EXPECT_FALSE(vault_->Obey(set_policy("", "", weekly_only)).ok());
+  ASSERT_TRUE(vault_->Obey(set_policy("new1", "dump", {})).ok());
+  EXPECT_TRUE(vault_->Obey(set_policy("", "", weekly_only)).ok());
+  EXPECT_FALSE(vault_->Obey(set_policy("web1", "files", last_only)).ok());
+
+  // One that an older server took: nothing goes by itself, and it can be set
+  // right.
+  VaultRecord record;
+  *record.mutable_ordered()->mutable_order() =
+      set_policy("web1", "files", last_only);
+  Stop();
+  clock_.Set(clock_.Now() + absl::Seconds(1));
+  WriteIntoJournal(record);
+  Start();
+  EXPECT_EQ(vault_->health().forged_records, 0u);
+  const auto plans = vault_->PruneByPolicy();
+  ASSERT_TRUE(plans.ok()) << plans.status();
+  ASSERT_EQ(plans->size(), 1u);
+  EXPECT_GT(plans->at(0).expiring(), 0u);
+  const Refusal& refusal = plans->at(0).refusals.back();
+  EXPECT_EQ(refusal.kind, Refusal::Kind::kPolicy);
+  EXPECT_TRUE(absl::StrContains(refusal.message, "web1/files"))
+      << refusal.message;
+  EXPECT_TRUE(IdsOf(SnapshotLife::kExpired).empty());
+  EXPECT_TRUE(vault_->SightOfRetention(clock_.Now()).hosts.at(0).second);
+  EXPECT_TRUE(vault_->Obey(set_policy("db1", "", {})).ok());
+  ASSERT_TRUE(vault_->Obey(set_policy("web1", "files", {})).ok());
+  const auto right = vault_->PruneByPolicy();
+  ASSERT_TRUE(right.ok()) << right.status();
+  EXPECT_FALSE(IdsOf(SnapshotLife::kExpired).empty());
+}
+
 TEST_F(RetentionTest, AKeyringComesWithTheOrderToStoreItOnly) {
   DepositDaily(web_, 1);
   Order hold = NewOrder();
