@@ -205,12 +205,15 @@ Refusal LargeShare(const HostPlan& plan) {
 }
 
 Refusal Suspicious(const std::string& host, const SetHistory& set) {
+  // Who releases accepts what is shown here, not what came in the meantime.
+  const uint64_t last = set.live.empty() ? 0 : set.live.back().sequence;
   return {Refusal::Kind::kSuspicious,
           absl::StrCat(host, "/", set.set, ": snapshot ", set.suspect_since,
                        " is out of the ordinary: ", set.suspicion,
                        ". Nothing of the host expires until somebody looked; "
                        "if it is right: `nightsafe-admin release ",
-                       host, "/", set.set, "`")};
+                       host, "/", set.set, " --upto ",
+                       std::max(last, set.suspect_since), "`")};
 }
 
 }  // namespace
@@ -230,7 +233,10 @@ uint64_t SetPlan::expiring() const {
 }
 
 SetPlan PlanSet(const SetHistory& history, absl::Time now) {
-  return {history.set, SetPlanner(history, now).Plan()};
+  return {.set = history.set,
+          .decisions = SetPlanner(history, now).Plan(),
+          .suspect_since = history.suspect_since,
+          .suspicion = history.suspicion};
 }
 
 uint64_t HostPlan::live() const {

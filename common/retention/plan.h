@@ -82,6 +82,9 @@ std::string ReasonText(const Decision& decision, const RetentionPolicy& policy);
 struct SetPlan {
   std::string set;
   std::vector<Decision> decisions;  // by sequence
+  // As its history says.
+  uint64_t suspect_since = 0;
+  std::string suspicion;
 
   uint64_t expiring() const;
 };

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 
 namespace nightsafe {
@@ -56,7 +54,6 @@ std::array<SetScope, 3> ScopesOf(const std::string& host,
 struct Ties {
   absl::Time locked_until = absl::InfinitePast();
   bool held = false;
-  uint64_t released = 0;  // sequence
 };
 
 Ties TiesOf(const RetentionState& retention, const std::string& host,
@@ -67,42 +64,9 @@ Ties TiesOf(const RetentionState& retention, const std::string& host,
     if (lock != retention.locks().end()) {
       ties.locked_until = std::max(ties.locked_until, lock->second);
     }
-    const auto release = retention.releases().find(scope);
-    if (release != retention.releases().end()) {
-      ties.released = std::max(ties.released, release->second);
-    }
     ties.held |= retention.holds().contains(scope);
   }
   return ties;
-}
-
-// The first suspicious one that nobody released; 0: none.
-uint64_t SuspectSince(const SetPlan& set, const Ties& ties) {
-  for (const Decision& one : set.decisions) {
-    if (one.snapshot.suspicious && one.snapshot.sequence > ties.released) {
-      return one.snapshot.sequence;
-    }
-  }
-  return 0;
-}
-
-// The figures within the refusal of that set's plan.
-std::string SuspicionText(const HostPlan& plan, const std::string& set) {
-  constexpr absl::string_view kBefore = " is out of the ordinary: ";
-  const std::string begin = absl::StrCat(plan.host, "/", set, ": ");
-  for (const Refusal& refusal : plan.refusals) {
-    if (refusal.kind != Refusal::Kind::kSuspicious ||
-        !absl::StartsWith(refusal.message, begin)) {
-      continue;
-    }
-    const absl::string_view message = refusal.message;
-    const size_t from = message.find(kBefore);
-    const size_t to = message.find(". Nothing of the host");
-    if (from == message.npos || to == message.npos) break;
-    const size_t text = from + kBefore.size();
-    return std::string(message.substr(text, to - text));
-  }
-  return "";
 }
 
 void AppendSet(const HostPlan& plan, const SetPlan& set,
@@ -114,8 +78,8 @@ void AppendSet(const HostPlan& plan, const SetPlan& set,
       ToMessage(PolicyOf(retention, plan.host, set.set, now));
   head.set_locked_until_unix_ns(NanosOf(ties.locked_until));
   head.set_held(ties.held);
-  head.set_suspect_since(SuspectSince(set, ties));
-  head.set_suspicion(SuspicionText(plan, set.set));
+  head.set_suspect_since(set.suspect_since);
+  head.set_suspicion(set.suspicion);
   size_t at = 0;
   do {
     v1::ListHistoriesReply& reply = replies.emplace_back(head);
@@ -205,7 +169,7 @@ void AddRetention(const VaultState& state, absl::Time now,
   bool overdue = false;
   for (const SetPlan& set : retention.PlanOf(record.name(), now).sets) {
     const Ties ties = TiesOf(retention, record.name(), set.set);
-    suspicious |= SuspectSince(set, ties) != 0;
+    suspicious |= set.suspect_since != 0;
     held |= ties.held;
     locked |= now < ties.locked_until;
     const absl::Duration interval =

@@ -66,6 +66,16 @@ absl::Status CheckPolicies(const RetentionState& state,
   return absl::OkStatus();
 }
 
+// Nobody has looked at snapshots that are not there yet.
+absl::Status CheckRelease(const VaultState& state,
+                          const Order::Release& release) {
+  const uint64_t last = state.snapshots().size();
+  if (release.sequence() <= last) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the order accepts snapshots up to ", release.sequence(),
+      ", the vault's last one is ", last, ": name one that you looked at"));
+}
+
 Records OneOrder(const VaultRecord::Ordered& ordered) {
   Records records(1);
   *records.front().mutable_ordered() = ordered;
@@ -115,6 +125,9 @@ absl::Status ObeyOrder(VaultJournal& journal,
     }
     if (checked->has_expire() && !checked->expire().override_checks()) {
       NS_RETURN_IF_ERROR(CheckShare(state.retention(), checked->expire(), now));
+    }
+    if (checked->has_release()) {
+      NS_RETURN_IF_ERROR(CheckRelease(state, checked->release()));
     }
     if (checked->has_set_policy()) {
       NS_RETURN_IF_ERROR(

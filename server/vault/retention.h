@@ -23,7 +23,7 @@ bool ConcernsVault(const v1::format::Order& order);
 // say that somebody looked at it, FAILED_PRECONDITION if it takes more than
 // half of a host's live snapshots or those of a host under suspicion, and of
 // one to set a policy if what is then in force somewhere, and was not before,
-// must not be.
+// must not be, and of a release of snapshots that are not there yet.
 // INVALID_ARGUMENT: a keyring with an order that stores none.
 absl::Status ObeyOrder(VaultJournal& journal,
                        const v1::format::VaultRecord::Ordered& ordered);

@@ -323,8 +323,6 @@ void RetentionState::CarryOut(const Order& order,
       return;
     case Order::kRelease: {
       holds_.erase(ScopeOf(order.release()));
-      uint64_t& accepted = releases_[ScopeOf(order.release())];
-      accepted = std::max(accepted, order.release().sequence());
       histories_.Release(ScopeOf(order.release()), order.release().sequence());
       return;
     }

@@ -91,8 +91,6 @@ class RetentionState {
   // Also those that have ended.
   const std::map<SetScope, absl::Time>& locks() const { return locks_; }
   const std::map<SetScope, HoldState>& holds() const { return holds_; }
-  // What looked suspicious up to that sequence of the vault was accepted.
-  const std::map<SetScope, uint64_t>& releases() const { return releases_; }
   const VaultKeys& keys() const { return keys_; }
   const OrderBook& orders() const { return orders_; }
   // The first kMaxNamedForged of them.
@@ -142,7 +140,6 @@ class RetentionState {
   absl::Time policy_changed_ = absl::InfinitePast();
   std::map<SetScope, absl::Time> locks_;
   std::map<SetScope, HoldState> holds_;
-  std::map<SetScope, uint64_t> releases_;
   std::vector<ForgedRecord> forged_;
   uint64_t forged_records_ = 0;
 };

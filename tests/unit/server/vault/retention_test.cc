@@ -267,6 +267,16 @@ TEST_F(RetentionTest, AKeyringComesWithTheOrderToStoreItOnly) {
   EXPECT_TRUE(vault_->Obey(signed_hold).ok());
 }
 
+TEST_F(RetentionTest, WhatIsNotThereYetCannotBeReleased) {
+  DepositDaily(web_, 3);
+  Order release = NewOrder();
+  release.mutable_release()->set_sequence(4);
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(vault_->Obey(SignOrder(admin_key_, release))));
+  release.mutable_release()->set_sequence(3);
+  EXPECT_TRUE(vault_->Obey(SignOrder(admin_key_, release)).ok());
+}
+
 TEST_F(RetentionTest, AKeyedNameIsFreeWhenItsSnapshotExpired) {
   const TestTree tree = web_.MakeTree(1, 100, 1);
   const auto commit = [&](absl::string_view content) {
