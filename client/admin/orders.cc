@@ -76,12 +76,13 @@ absl::Status ExpireSnapshots(const AdminClient& server,
                              const SigningKey& admin_key,
                              absl::string_view vault,
                              const std::vector<SnapshotId>& snapshots,
-                             bool override_checks, absl::string_view reason) {
+                             ExpireBy by, absl::string_view reason) {
   return SendInParts(
       server, admin_key, vault, snapshots,
       [&](Order& order, const std::string& id) {
         order.mutable_expire()->add_snapshots(id);
-        order.mutable_expire()->set_override_checks(override_checks);
+        order.mutable_expire()->set_override_checks(by == ExpireBy::kOverride);
+        order.mutable_expire()->set_by_policy(by == ExpireBy::kPolicy);
         order.mutable_expire()->set_reason(std::string(reason));
       });
 }

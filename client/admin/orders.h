@@ -34,12 +34,18 @@ absl::StatusOr<v1::format::Order> BeginOrder(const AdminClient& server,
 absl::Status SendOrder(const AdminClient& server, const SigningKey& admin_key,
                        const v1::format::Order& order);
 
+enum class ExpireBy {
+  kPolicy,    // refused for what the policies in force keep
+  kName,      // an admin named them
+  kOverride,  // and looked at what is refused otherwise
+};
+
 // In as many orders as their size asks for.
 absl::Status ExpireSnapshots(const AdminClient& server,
                              const SigningKey& admin_key,
                              absl::string_view vault,
                              const std::vector<SnapshotId>& snapshots,
-                             bool override_checks, absl::string_view reason);
+                             ExpireBy by, absl::string_view reason);
 absl::Status UndeleteSnapshots(const AdminClient& server,
                                const SigningKey& admin_key,
                                absl::string_view vault,

@@ -188,8 +188,10 @@ absl::Status Expire(const AdminOptions& admin, const ServerLink& link,
   NS_ASSIGN_OR_RETURN(SigningKey key, admin.LoadAdminKey(options.admin_key));
   for (const HostPlan* host : going) {
     NS_RETURN_IF_ERROR(Annotate(
-        ExpireSnapshots(link.client(), key, options.vault, host->ExpiringIds(),
-                        options.override_checks, options.reason),
+        ExpireSnapshots(
+            link.client(), key, options.vault, host->ExpiringIds(),
+            options.override_checks ? ExpireBy::kOverride : ExpireBy::kPolicy,
+            options.reason),
         host->host));
   }
   return absl::OkStatus();

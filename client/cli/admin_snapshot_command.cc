@@ -125,8 +125,10 @@ absl::StatusOr<ExitCode> Expire(const AdminOptions& admin,
     return kExitOk;
   }
   NS_ASSIGN_OR_RETURN(SigningKey key, admin.LoadAdminKey(options.admin_key));
-  NS_RETURN_IF_ERROR(ExpireSnapshots(link->client(), key, options.vault, ids,
-                                     options.override_checks, options.reason));
+  NS_RETURN_IF_ERROR(ExpireSnapshots(
+      link->client(), key, options.vault, ids,
+      options.override_checks ? ExpireBy::kOverride : ExpireBy::kName,
+      options.reason));
   std::fprintf(stderr,
                "expired: %zu snapshots; they are in the trash "
                "(`nightsafe-admin trash list` says until when)\n",

@@ -20,12 +20,6 @@ absl::Status Refused(absl::string_view what) {
   return absl::FailedPreconditionError(what);
 }
 
-// From the widest to the set itself.
-std::array<SetScope, 3> ScopesOf(const std::string& host,
-                                 const std::string& set) {
-  return {{{"", ""}, {host, ""}, {host, set}}};
-}
-
 template <typename Action>
 SetScope ScopeOf(const Action& action) {
   return {action.host(), action.set()};
@@ -101,7 +95,7 @@ absl::Status RetentionState::CheckAction(const Order& order,
       NS_RETURN_IF_ERROR(CheckScope(ScopeOf(order.set_policy())));
       return ValidatePolicy(order.set_policy().policy());
     case Order::kExpire:
-      return CheckExpireAll(order.expire(), clock);
+      return CheckExpireAll(order, clock);
     case Order::kUndelete:
       return CheckUndelete(order.undelete());
     case Order::kLock:
@@ -153,51 +147,6 @@ absl::Status RetentionState::CheckFree(const SnapshotInfo& info,
   return absl::OkStatus();
 }
 
-RetentionPolicy RetentionState::PolicyOf(const std::string& host,
-                                         const std::string& set,
-                                         const JournalClock& clock) const {
-  // Nothing that was set is left out, and no time that is doubted lets a
-  // lowered value take effect.
-  const absl::Time now = std::max(clock.Earliest(clock.Now()), policy_changed_);
-  return policies_.At(host, set, now).effective.policy;
-}
-
-HostPlan RetentionState::PlanOf(const std::string& host, absl::Time now) const {
-  JournalClock clock = clock_;
-  clock.Advance(now);
-  return PlanAt(host, clock);
-}
-
-std::vector<SnapshotId> RetentionState::GoingBy(const HostPlan& plan,
-                                                absl::Time now) const {
-  JournalClock clock = clock_;
-  clock.Advance(now);
-  std::vector<SnapshotId> going;
-  // What needs an admin's override never goes by itself.
-  if (!plan.refusals.empty()) return going;
-  for (const SnapshotId& id : plan.ExpiringIds()) {
-    if (CheckExpire(places_.at(id), clock).ok()) going.push_back(id);
-  }
-  return going;
-}
-
-HostPlan RetentionState::PlanAt(const std::string& host,
-                                const JournalClock& clock) const {
-  HostHistory history = histories_.Of(host, snapshots_);
-  for (SetHistory& set : history.sets) {
-    set.policy = PolicyOf(host, set.set, clock);
-    for (const SetScope& scope : ScopesOf(host, set.set)) {
-      const auto lock = locks_.find(scope);
-      if (lock != locks_.end()) {
-        set.locked_until = std::max(set.locked_until, lock->second);
-      }
-      set.held |= holds_.contains(scope);
-    }
-  }
-  const absl::Time now = clock.Now().time;
-  return PlanHost(history, now, clock_watch_.Doubt(now));
-}
-
 absl::Status RetentionState::CheckExpire(size_t place,
                                          const JournalClock& clock) const {
   const SnapshotInfo& info = snapshots_[place];
@@ -229,8 +178,9 @@ absl::Status RetentionState::CheckPurge(size_t place,
                               DaysText(trash)));
 }
 
-absl::Status RetentionState::CheckExpireAll(const Order::Expire& expire,
+absl::Status RetentionState::CheckExpireAll(const Order& order,
                                             const JournalClock& clock) const {
+  const Order::Expire& expire = order.expire();
   const int count = expire.snapshots_size();
   if (count == 0 || count > kMaxOrderedSnapshots) {
     return absl::InvalidArgumentError(
@@ -241,7 +191,7 @@ absl::Status RetentionState::CheckExpireAll(const Order::Expire& expire,
     NS_ASSIGN_OR_RETURN(size_t place, PlaceOf(id));
     NS_RETURN_IF_ERROR(CheckExpire(place, clock));
   }
-  return absl::OkStatus();
+  return expire.by_policy() ? CheckByPolicy(order, clock) : absl::OkStatus();
 }
 
 absl::Status RetentionState::CheckUndelete(
@@ -254,19 +204,6 @@ absl::Status RetentionState::CheckUndelete(
     }
   }
   return absl::OkStatus();
-}
-
-std::vector<SnapshotId> RetentionState::DueForPurge(absl::Time now) const {
-  JournalClock clock = clock_;
-  clock.Advance(now);
-  std::vector<SnapshotId> due;
-  for (size_t place = 0; place < snapshots_.size(); ++place) {
-    if (snapshots_[place].life == SnapshotLife::kExpired &&
-        CheckPurge(place, clock).ok()) {
-      due.push_back(snapshots_[place].id);
-    }
-  }
-  return due;
 }
 
 void RetentionState::ApplyKeyring(const std::string& sealed, uint64_t number) {
@@ -355,7 +292,8 @@ void RetentionState::ApplyTombstoned(const VaultRecord::Tombstoned& record,
     const SnapshotInfo& info = snapshots_[*place];
     const auto [host, added] = going.try_emplace(info.host);
     if (added) {
-      const auto ids = GoingBy(PlanAt(info.host, clock_), clock_.Now().time);
+      const std::string doubt = clock_watch_.Doubt(clock_.Now().time);
+      const auto ids = GoingAt(PlanAt(info.host, clock_, doubt), clock_);
       host->second.insert(ids.begin(), ids.end());
     }
     if (host->second.contains(info.id)) {

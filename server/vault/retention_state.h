@@ -117,14 +117,20 @@ class RetentionState {
   // FAILED_PRECONDITION: nothing of that set may go now.
   absl::Status CheckFree(const SnapshotInfo& info,
                          const JournalClock& clock) const;
-  absl::Status CheckExpireAll(const Order::Expire& expire,
+  absl::Status CheckExpireAll(const Order& order,
                               const JournalClock& clock) const;
+  absl::Status CheckByPolicy(const Order& order,
+                             const JournalClock& clock) const;
   absl::Status CheckUndelete(const Order::Undelete& undelete) const;
   absl::StatusOr<size_t> PlaceOf(const std::string& id) const;
   // Floor and trash time in force.
   RetentionPolicy PolicyOf(const std::string& host, const std::string& set,
                            const JournalClock& clock) const;
-  HostPlan PlanAt(const std::string& host, const JournalClock& clock) const;
+  // `doubt`: as in PlanHost.
+  HostPlan PlanAt(const std::string& host, const JournalClock& clock,
+                  const std::string& doubt) const;
+  std::vector<SnapshotId> GoingAt(const HostPlan& plan,
+                                  const JournalClock& clock) const;
   void CarryOut(const Order& order, const std::string& sealed_keyring);
   void Expire(size_t place);
 

@@ -2,6 +2,7 @@
 // it came, by what the server measured. Part of RetentionState. No I/O.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,6 +16,12 @@ namespace nightsafe {
 
 // Host and set; the set empty: the host, both empty: the vault.
 using SetScope = std::pair<std::string, std::string>;
+
+// Of the vault, the host, the set: from the widest to the set itself.
+inline std::array<SetScope, 3> ScopesOf(const std::string& host,
+                                        const std::string& set) {
+  return {{{"", ""}, {host, ""}, {host, set}}};
+}
 
 // Thread-compatible.
 class SetHistories {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "tests/unit/server/vault/retention_journal.h"
 
@@ -122,6 +124,42 @@ TEST_F(RetentionStateTest, AllOfAnOrderOrNothing) {
   const SnapshotId young = journal_.Commit(web_);
   EXPECT_FALSE(journal_.Give(journal_.Expire({old, young})).ok());
   EXPECT_EQ(journal_.LifeOf(old), kLive);
+}
+
+// A lying server can show an admin another history, not have what the journal's
+// policies keep signed away.
+TEST_F(RetentionStateTest, AnOrderByPolicyExpiresWhatTheJournalLetsGo) {
+  std::vector<SnapshotId> ids;
+  for (int i = 0; i < 24; ++i) {
+    ids.push_back(journal_.Commit(web_));
+    journal_.Pass(kDay);
+  }
+  const RetentionState& retention = journal_.retention();
+  const std::vector<SnapshotId> going = retention.GoingBy(
+      retention.PlanOf("web1", journal_.now()), journal_.now());
+  ASSERT_GE(going.size(), 2u);
+  // Past the floor of 14 days, and the last of its week or month.
+  const auto kept = std::find_if(ids.begin(), ids.begin() + 9, [&](auto& id) {
+    return std::count(going.begin(), going.end(), id) == 0;
+  });
+  ASSERT_NE(kept, ids.begin() + 9);
+  const auto by_policy = [&](const std::vector<SnapshotId>& which) {
+    Order order = journal_.Expire(which);
+    order.mutable_expire()->set_by_policy(true);
+    return order;
+  };
+  EXPECT_FALSE(journal_.Give(by_policy({going[0], *kept})).ok());
+  EXPECT_EQ(journal_.LifeOf(*kept), kLive);
+  EXPECT_EQ(journal_.LifeOf(going[0]), kLive);
+  Order both = by_policy({going[0]});
+  both.mutable_expire()->set_override_checks(true);
+  EXPECT_FALSE(journal_.Give(both).ok());
+  EXPECT_TRUE(journal_.Give(by_policy(going)).ok());
+  EXPECT_EQ(journal_.LifeOf(going[0]), kExpired);
+  // By name it goes all the same.
+  EXPECT_TRUE(journal_.Give(journal_.Expire({*kept})).ok());
+  EXPECT_EQ(journal_.LifeOf(*kept), kExpired);
+  EXPECT_EQ(retention.forged_records(), 2u);
 }
 
 TEST_F(RetentionStateTest, LocksAreOnlyExtended) {

@@ -261,7 +261,8 @@ TEST_F(RetentionTest, AKeyringComesWithTheOrderToStoreItOnly) {
         [](const VaultState& state) { return state.records(); });
   };
   const uint64_t before = records();
-  EXPECT_TRUE(absl::IsInvalidArgument(vault_->Obey(signed_hold, "not signed")));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      vault_->Obey(signed_hold, std::string(1 << 20, 'x'))));
   EXPECT_EQ(records(), before);
   EXPECT_TRUE(vault_->Obey(signed_hold).ok());
 }
