@@ -15,7 +15,7 @@ std::string SetOf(const v1::AdminSnapshot& snapshot);
 
 // Those in that life ("live", "expired") that the names mean, each once. A name
 // is a host, HOST/SET, or the beginning of an id of at least 6 digits.
-// NOT_FOUND: a name means nothing.
+// NOT_FOUND: a name means nothing. INVALID_ARGUMENT: several ids begin so.
 absl::StatusOr<std::vector<v1::AdminSnapshot>> FindNamed(
     const AdminClient& server, const std::string& vault, const char* life,
     const std::vector<std::string>& names);
