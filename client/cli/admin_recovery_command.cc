@@ -1,4 +1,4 @@
-// nightsafe-admin vault recovery list | add | remove
+// nightsafe-admin vault recovery list | add | remove | restore
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +26,7 @@ absl::StatusOr<ExitCode> List(const AdminOptions& admin,
                               const ListOptions& options) {
   NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
   NS_ASSIGN_OR_RETURN(StoredKeyring stored,
-                      options.Fetch(admin, link->client()));
+                      options.FetchAny(admin, link->client()));
   nlohmann::json list = nlohmann::json::array();
   std::vector<std::vector<std::string>> rows = {
       {"RECOVERY KEY", "LAST OPENED THE VAULT"}};
@@ -45,7 +45,7 @@ absl::StatusOr<ExitCode> List(const AdminOptions& admin,
   return kExitOk;
 }
 
-// The copy that `nightsafe key derive` opens.
+// The copy that `nightsafe key derive` opens; what it was stays beside it.
 absl::Status UpdateVaultFile(const std::string& path, const VaultId& vault,
                              const std::string& sealed) {
   const std::unique_ptr<FileSystem> fs = NewPosixFileSystem();
@@ -56,6 +56,8 @@ absl::Status UpdateVaultFile(const std::string& path, const VaultId& vault,
     return absl::FailedPreconditionError("it is of another vault");
   }
   file.sealed_keyring = sealed;
+  NS_RETURN_IF_ERROR(
+      WriteFileDurably(*fs, absl::StrCat(path, ".old"), AsBytes(text), 0644));
   return WriteFileDurably(*fs, path, AsBytes(EncodeVaultFile(file)), 0644);
 }
 
@@ -135,6 +137,35 @@ absl::StatusOr<ExitCode> Remove(const AdminOptions& admin,
   return kExitOk;
 }
 
+// Of a server whose keyring was made useless: that of a vault file.
+absl::StatusOr<ExitCode> Restore(const AdminOptions& admin,
+                                 const ChangeOptions& options) {
+  const std::string path =
+      options.key.empty() ? options.VaultFilePath(admin) : options.key;
+  NS_ASSIGN_OR_RETURN(
+      std::string text,
+      ReadWholeFile(*NewPosixFileSystem(), path, kMaxVaultFileBytes));
+  const auto file = DecodeVaultFile(text);
+  if (!file.ok()) return Annotate(file.status(), path);
+  NS_ASSIGN_OR_RETURN(std::unique_ptr<ServerLink> link, admin.Connect());
+  NS_ASSIGN_OR_RETURN(StoredKeyring stored,
+                      options.Fetch(admin, link->client()));
+  NS_ASSIGN_OR_RETURN(BoxKey opening, options.LoadRecoveryKey(admin));
+  const auto opened =
+      OpenKeyring(AsBytes(file->sealed_keyring), opening, stored.id);
+  if (!opened.ok()) return Annotate(opened.status(), path);
+  NS_ASSIGN_OR_RETURN(SigningKey admin_key,
+                      admin.LoadAdminKey(options.admin_key));
+  NS_RETURN_IF_ERROR(StoreKeyring(link->client(), admin_key, stored,
+                                  file->sealed_keyring, options.reason));
+  std::fprintf(stderr,
+               "the server keeps the keyring of %s for vault %s from now on; "
+               "`nightsafe-admin vault recovery list` shows which recovery "
+               "keys open it\n",
+               path.c_str(), stored.vault.c_str());
+  return kExitOk;
+}
+
 }  // namespace
 
 void AddRecoveryCommands(Program& program, AdminOptions& admin,
@@ -183,6 +214,20 @@ void AddRecoveryCommands(Program& program, AdminOptions& admin,
   remove->AddKeys(command);
   command->add_option("--reason", remove->reason, "kept in the journal");
   program.OnRun(command, [&admin, remove] { return Remove(admin, *remove); });
+
+  auto restore = std::make_shared<ChangeOptions>();
+  command = program.AddCommand(
+      "restore",
+      "Let the server keep the keyring of a vault file again, after somebody "
+      "replaced it by one that does not open",
+      recovery);
+  command->add_option("VAULT_FILE", restore->key,
+                      "default: VAULT.vault of the admin directory");
+  restore->AddVault(command);
+  restore->AddKeys(command);
+  command->add_option("--reason", restore->reason, "kept in the journal");
+  program.OnRun(command,
+                [&admin, restore] { return Restore(admin, *restore); });
 }
 
 }  // namespace nightsafe

@@ -40,30 +40,35 @@ std::string RecoveryOptions::VaultFilePath(const AdminOptions& admin) const {
 
 absl::StatusOr<StoredKeyring> RecoveryOptions::Fetch(
     const AdminOptions& admin, const AdminClient& server) const {
-  std::optional<VaultId> expected;
-  const std::string path = VaultFilePath(admin);
+  NS_ASSIGN_OR_RETURN(const std::optional<VaultId> expected, Expected(admin));
+  if (expected.has_value()) return FetchKeyring(server, vault, expected);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the server could show another vault: give --vault-id from the recovery "
+      "sheet, or put the vault file at ",
+      VaultFilePath(admin)));
+}
+
+absl::StatusOr<StoredKeyring> RecoveryOptions::FetchAny(
+    const AdminOptions& admin, const AdminClient& server) const {
+  NS_ASSIGN_OR_RETURN(const std::optional<VaultId> expected, Expected(admin));
+  return FetchKeyring(server, vault, expected);
+}
+
+absl::StatusOr<std::optional<VaultId>> RecoveryOptions::Expected(
+    const AdminOptions& admin) const {
   if (!vault_id.empty()) {
     const auto id = VaultId::FromHex(vault_id);
     if (!id.ok()) {
       return absl::InvalidArgumentError(
           "--vault-id: expected the 64 hex digits of the recovery sheet");
     }
-    expected = *id;
-  } else if (const auto text = ReadFile(path); text.ok()) {
-    const auto file = DecodeVaultFile(*text);
-    if (!file.ok()) return Annotate(file.status(), path);
-    expected = file->id;
+    return *id;
   }
-  NS_ASSIGN_OR_RETURN(StoredKeyring stored,
-                      FetchKeyring(server, vault, expected));
-  if (!expected.has_value()) {
-    std::fprintf(stderr,
-                 "vault id %s\n"
-                 "compare it with the recovery sheet: if it differs, this is "
-                 "not your vault\n",
-                 stored.id.Hex().c_str());
-  }
-  return stored;
+  const auto text = ReadFile(VaultFilePath(admin));
+  if (!text.ok()) return std::nullopt;
+  const auto file = DecodeVaultFile(*text);
+  if (!file.ok()) return Annotate(file.status(), VaultFilePath(admin));
+  return file->id;
 }
 
 absl::StatusOr<BoxKey> RecoveryOptions::LoadRecoveryKey(

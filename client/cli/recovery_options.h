@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -26,10 +27,18 @@ struct RecoveryOptions {
 
   // DIRECTORY/VAULT.vault
   std::string VaultFilePath(const AdminOptions& admin) const;
-  // Says on stderr what to compare if nothing here tells the vault's id.
+  // INVALID_ARGUMENT if nothing here tells the vault's id: the server alone is
+  // not believed about that.
   absl::StatusOr<StoredKeyring> Fetch(const AdminOptions& admin,
                                       const AdminClient& server) const;
+  // Only to be shown: of whatever id, if nothing here tells it.
+  absl::StatusOr<StoredKeyring> FetchAny(const AdminOptions& admin,
+                                         const AdminClient& server) const;
   absl::StatusOr<BoxKey> LoadRecoveryKey(const AdminOptions& admin) const;
+
+ private:
+  absl::StatusOr<std::optional<VaultId>> Expected(
+      const AdminOptions& admin) const;
 };
 
 // The public part of a recovery key: of a key file, or 64 hex digits.

@@ -135,6 +135,28 @@ def remove_a_key(world, second, first_id, second_id):
          "not sealed to recovery key")
 
 
+def restore_from_a_file(world, vault_id, second, first_id, second_id):
+    """As after somebody replaced the server's keyring by a useless one."""
+    file = os.path.join(world.admin_directory, "main.vault")
+    before = os.path.join(world.directory, "before.vault")
+    shutil.copy(file + ".old", before)
+    first = world.recovery_key
+    says(recovery(world, "restore", first, "--recovery", first, expect=2),
+         first)
+    says(recovery(world, "restore", before, "--recovery", first, "--reason",
+                  "it did not open"), "recovery list")
+    check(set(listed(world)) == {first_id, second_id}, "it was not restored")
+    # The server is not believed about which vault that is.
+    shutil.move(file, before)
+    says(recovery(world, "restore", before, "--recovery", second, expect=2),
+         "--vault-id")
+    says(recovery(world, "restore", before, "--recovery", first, "--vault-id",
+                  vault_id, expect=5), "not sealed to")
+    says(recovery(world, "restore", before, "--recovery", second, "--vault-id",
+                  vault_id), "recovery list")
+    check(set(listed(world)) == {second_id}, "it is not that of the file")
+
+
 def main():
     rng = random.Random(seed_from_arguments())
     with World() as world:
@@ -178,6 +200,7 @@ def main():
         world.start_server()
         check(set(listed(world)) == {second_id}, "a kill brings it back")
         check(world.metric("nightsafe_vault_forged_records") == 0, "forged")
+        restore_from_a_file(world, vault_id, second, first_id, second_id)
     print("1 passed, 0 failed")
 
 
