@@ -118,8 +118,8 @@ def sessions_past_the_limit(sample):
         fifth = session(connection, sample.rng)
         check(connection.wait_for_end(fifth, 20) is not None,
               "a fifth is open")
-        # Threads of the attack before this may not have ended yet.
-        if "Threadpool" not in connection.ended[fifth]:
+        # Streams of the attack before this may not have ended yet.
+        if "sessions open" in connection.ended[fifth]:
             break
         time.sleep(1)
     says(connection.ended[fifth], "4 sessions open", "retry-after-ms")

@@ -183,8 +183,7 @@ class World:
                   "--metrics-listen", f"127.0.0.1:{self.metrics_port}"])
         self.recovery_key = os.path.join(self.admin_directory, "recovery.key")
         # Tests make days of snapshots in a minute.
-        return self.configure(snapshots_per_day=0, commits_per_day=0,
-                              manifest_bytes_per_day=0)
+        return self.configure(snapshots_per_day=0)
 
     def configure(self, **settings):
         """Changes nightsafed.yaml; counts from the next start on."""
