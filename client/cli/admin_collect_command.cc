@@ -14,7 +14,7 @@ namespace {
 
 struct CollectOptions {
   std::string vault;
-  uint64_t rate_mb = 0;
+  uint64_t rate_mb = 50;
   bool dry_run = false;
   bool allow_large = false;
   bool allow_missing = false;
@@ -124,8 +124,11 @@ void AddCollectCommand(Program& program, AdminOptions& admin) {
       "ones away. Backups and restores go on meanwhile");
   command->add_option("--vault", options->vault, "only this vault");
   command->add_flag("--dry-run", options->dry_run, "count, and change nothing");
-  command->add_option("--rate", options->rate_mb,
-                      "megabytes of copies in a second; default: no limit");
+  command
+      ->add_option("--rate", options->rate_mb,
+                   "megabytes of copies in a second, so that backups do not "
+                   "wait; 0: without a limit")
+      ->capture_default_str();
   command->add_flag("--allow-large", options->allow_large,
                     "also if more than half of a vault would go");
   command->add_flag("--allow-missing", options->allow_missing,

@@ -26,6 +26,11 @@
 
 namespace nightsafe {
 
+struct CollectProgress;
+// Called after each step and after each few megabytes that are copied, to tell
+// and to pause; an error from it stops the collection.
+using CollectCallback = std::function<absl::Status(const CollectProgress&)>;
+
 struct CollectOptions {
   // Marks and counts, and changes nothing. What is due for a purge counts as
   // purged.
@@ -39,6 +44,7 @@ struct CollectOptions {
   double max_live_share = 0.6;
   // Nodes read in one step.
   size_t nodes_per_step = 256;
+  CollectCallback on_copied;  // within the step that copies
 };
 
 enum class CollectPhase { kMarking, kSurveying, kClearing, kRewriting, kDone };
@@ -55,8 +61,6 @@ struct CollectProgress {
   uint64_t total_packs = 0;
   uint64_t total_bytes = 0;
 };
-// Called after each step; an error from it stops the collection.
-using CollectCallback = std::function<absl::Status(const CollectProgress&)>;
 
 struct CollectResult {
   v1::format::VaultRecord::Collected figures;
@@ -185,6 +189,7 @@ class Collection {
   std::vector<Candidate> candidates_;  // the least live last
   std::optional<PackRewrite> rewrite_;
   CollectProgress progress_;
+  uint64_t synced_bytes_ = 0;  // of progress_.rewritten_bytes
   CollectResult result_;
 };
 

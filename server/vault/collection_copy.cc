@@ -16,6 +16,9 @@ namespace {
 
 // Fully dead packs need no copy, only one index batch.
 constexpr size_t kMaxSources = 16;
+// Copied, synced and told of at a time: a long sync at the end would hold up
+// the commits beside it.
+constexpr uint64_t kCopiedAtOnce = 8 << 20;
 // Left free beside a copy, for the index and the journal.
 constexpr uint64_t kSpareBytes = 16 << 20;
 
@@ -149,6 +152,10 @@ absl::Status Collection::CopyObjects(const PackId& pack,
         .length = copy.length,
         .kind = copy.kind};
     progress_.rewritten_bytes += StoredLength(entry.length);
+    if (progress_.rewritten_bytes - synced_bytes_ < kCopiedAtOnce) continue;
+    synced_bytes_ = progress_.rewritten_bytes;
+    NS_RETURN_IF_ERROR(target->Sync());
+    if (options_.on_copied) NS_RETURN_IF_ERROR(options_.on_copied(progress_));
   }
   return absl::OkStatus();
 }

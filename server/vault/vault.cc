@@ -310,7 +310,9 @@ absl::StatusOr<CollectResult> Vault::Collect(const CollectOptions& options,
         "a collection of vault ", registration_.name, " is under way"));
   }
   const auto collect = [&]() -> absl::StatusOr<CollectResult> {
-    const auto collection = BeginCollection(options);
+    CollectOptions telling = options;
+    telling.on_copied = progress;
+    const auto collection = BeginCollection(telling);
     for (bool done = false; !done;) {
       NS_ASSIGN_OR_RETURN(done, collection->Step());
       if (progress) NS_RETURN_IF_ERROR(progress(collection->progress()));

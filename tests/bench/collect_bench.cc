@@ -4,10 +4,12 @@
 //   collect_bench [GIGABYTES] [DIRECTORY]
 //
 // Fills a vault with committed snapshots and, one byte in ten, uploads that
-// were abandoned; times backups alone, then backups during a collection.
+// were abandoned; times backups alone, during a collection at its usual rate,
+// and alone again.
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -17,9 +19,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "common/base/check.h"
 #include "common/order/order.h"
 #include "server/vault/data_directory.h"
+#include "server/vault/throttle.h"
 #include "tests/support/vault_fixture.h"
 
 namespace nightsafe {
@@ -27,6 +31,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr uint64_t kCopiedPerSecond = 50'000'000;
+constexpr int kRounds = 8;
 constexpr size_t kObjectBytes = 512 << 10;
 constexpr size_t kUploadObjects = 128;  // 64 MiB
 
@@ -44,6 +50,11 @@ uint64_t PeakMegabytes() {
     if (absl::SimpleAtoi(words[1], &kilobytes)) return kilobytes / 1024;
   }
   return 0;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 class Bench {
@@ -93,32 +104,33 @@ void Run(const std::string& parent, uint64_t gigabytes) {
   const uint64_t uploads = gigabytes * 16;
   for (uint64_t i = 0; i < uploads; ++i) bench.Upload(i % 30 < 27);
   vault.ExpireSessions(absl::InfiniteFuture());
-  double alone = 0;
-  constexpr int kRounds = 8;
-  for (int i = 0; i < kRounds; ++i) alone += bench.Upload(true);
-  alone /= kRounds;
+  // Before and after: a disk has moods.
+  std::vector<double> alone;
+  std::vector<double> beside;
+  for (int i = 0; i < kRounds; ++i) alone.push_back(bench.Upload(true));
 
   std::atomic<bool> done = false;
   absl::StatusOr<CollectResult> result = absl::UnknownError("");
   double took = 0;
   std::thread collector([&] {
     const auto start = Clock::now();
-    result = vault.Collect({}, {});
+    // As `nightsafe-admin collect` does.
+    Throttle throttle(kCopiedPerSecond);
+    result = vault.Collect({}, [&](const CollectProgress& progress) {
+      absl::SleepFor(
+          throttle.PauseAfter(progress.rewritten_bytes, absl::Now()));
+      return absl::OkStatus();
+    });
     took = SecondsSince(start);
     done = true;
   });
-  double beside = 0;
-  int backups = 0;
-  while (!done || backups == 0) {
-    beside += bench.Upload(true);
-    ++backups;
-  }
+  while (!done || beside.empty()) beside.push_back(bench.Upload(true));
   collector.join();
+  for (int i = 0; i < kRounds; ++i) alone.push_back(bench.Upload(true));
   if (!result.ok()) {
     std::printf("%s\n", result.status().ToString().c_str());
     std::exit(1);
   }
-  beside /= backups;
   const auto& figures = result->figures;
   const auto megabytes = [](uint64_t bytes) {
     return static_cast<double>(bytes) / 1e6;
@@ -134,9 +146,10 @@ void Run(const std::string& parent, uint64_t gigabytes) {
       megabytes(figures.rewritten_bytes()) /
           std::max(1.0, megabytes(figures.condemned_bytes())));
   std::printf(
-      "backup      %.3f s alone, %.3f s beside it (%d of them): %+.0f "
+      "backup      median %.3f s alone (%zu), %.3f s beside it (%zu): %+.0f "
       "%%\n",
-      alone, beside, backups, 100 * (beside / alone - 1));
+      Median(alone), alone.size(), Median(beside), beside.size(),
+      100 * (Median(beside) / Median(alone) - 1));
   std::printf("memory      marks %.1f MB, peak of the process %llu MB\n",
               megabytes(result->memory_bytes),
               static_cast<unsigned long long>(PeakMegabytes()));
