@@ -38,6 +38,12 @@ absl::StatusOr<std::map<PackId, PackPlace>> ListPacks(FileSystem& fs,
   return packs;
 }
 
+bool IsSettled(PackPlace place, const PackState* state) {
+  if (state == nullptr) return false;
+  if (state->dead && !state->sealed && state->synced_length == 0) return true;
+  return state->removed && place == PackPlace::kOpen;
+}
+
 std::string PackPath(const VaultPaths& paths, const PackId& pack,
                      PackPlace place) {
   return place == PackPlace::kOpen ? paths.OpenPack(pack)

@@ -101,10 +101,7 @@ class Recovery {
     const PackStates states = States();
     for (const auto& [pack, place] : packs_) {
       const PackState* state = FindPack(states, pack);
-      if (state != nullptr && state->dead && !state->sealed &&
-          state->synced_length == 0) {
-        continue;
-      }
+      if (IsSettled(place, state)) continue;
       if (state != nullptr && state->lost && !state->removed) {
         if (!HasItsHeader(fs_, paths_, vault_.id, pack, place)) continue;
         if (state->sealed) {

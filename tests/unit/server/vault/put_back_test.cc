@@ -47,6 +47,22 @@ class PutBackTest : public VaultTest {
     stdfs::rename(b, a);
     stdfs::rename(directory_ + "/aside", b);
   }
+  // As a collection does of all finished packs; no server runs.
+  void RecordRemoved() {
+    auto journal = VaultJournal::Open(*posix_, Paths().journal,
+                                      vault_keys_.registration(), clock_);
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    for (const std::string& path : PackFiles(Paths().sealed)) {
+      const auto pack =
+          ParsePackFileName(stdfs::path(path).filename().string());
+      ASSERT_TRUE((*journal)
+                      ->Update([&](const VaultState&, int64_t) {
+                        return std::vector<v1::format::VaultRecord>{
+                            RemovedRecord(*pack, 0, 0)};
+                      })
+                      .ok());
+    }
+  }
   static std::string TocOf(std::string pack) {
     return pack.replace(pack.size() - 4, 4, "toc");
   }
@@ -246,21 +262,7 @@ TEST_F(PutBackTest, BackupHealsAMissingNodePackByItself) {
 TEST_F(PutBackTest, RemovedPackIsUsedAgainWhenAskedForAndWhole) {
   ASSERT_TRUE(Deposit(web_, web_.MakeTree(10, 500, 1)).ok());
   Stop();
-  {
-    auto journal = VaultJournal::Open(*posix_, Paths().journal,
-                                      vault_keys_.registration(), clock_);
-    ASSERT_TRUE(journal.ok()) << journal.status();
-    for (const std::string& path : PackFiles(Paths().sealed)) {
-      const auto pack =
-          ParsePackFileName(stdfs::path(path).filename().string());
-      ASSERT_TRUE((*journal)
-                      ->Update([&](const VaultState&, int64_t) {
-                        return std::vector<v1::format::VaultRecord>{
-                            RemovedRecord(*pack, 0, 0)};
-                      })
-                      .ok());
-    }
-  }
+  RecordRemoved();
   // Between a collection and the sweep that is how they lie there.
   Start();
   EXPECT_EQ(vault_->figures().stored_objects, 0u);
@@ -286,6 +288,21 @@ TEST_F(PutBackTest, RemovedPackIsUsedAgainWhenAskedForAndWhole) {
   Start();
   EXPECT_TRUE(report_.notes.empty());
   ExpectLedger();
+}
+
+// A crash can leave a finished pack two names, of which one outlives the sweep.
+TEST_F(PutBackTest, SecondNameOfARemovedPackBringsNothingBack) {
+  ASSERT_TRUE(Deposit(web_, web_.MakeTree(10, 500, 1)).ok());
+  Stop();
+  RecordRemoved();
+  for (const std::string& path : PackFiles(Paths().sealed)) {
+    stdfs::rename(path,
+                  stdfs::path(Paths().open) / stdfs::path(path).filename());
+  }
+  Start();
+  EXPECT_TRUE(report_.clean);
+  EXPECT_EQ(vault_->figures().stored_objects, 0u);
+  EXPECT_TRUE(PackFiles(Paths().sealed).empty());
 }
 
 TEST_F(PutBackTest, FileThatWasReplacedIsReadByItsName) {
