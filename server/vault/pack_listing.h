@@ -21,9 +21,9 @@ enum class PackPlace { kOpen, kSealed };
 absl::StatusOr<std::map<PackId, PackPlace>> ListPacks(FileSystem& fs,
                                                       const VaultPaths& paths);
 
-// True: a start has nothing to do with this file. It ended without anything that
-// counts; or its pack was collected, and this is a second name of it that a
-// crash left, which must bring nothing back.
+// True: a start has nothing to do with this file. It ended without anything
+// that counts; or its pack was collected, and this is a second name of it that
+// a crash left, which must bring nothing back.
 bool IsSettled(PackPlace place, const PackState* state);
 
 std::string PackPath(const VaultPaths& paths, const PackId& pack,
